@@ -1,0 +1,1 @@
+"""The order of the work: one module a step, the command line, the doctor."""

@@ -1,0 +1,64 @@
+"""The command line: `python -m flows <step> ...`, one module a step."""
+
+import argparse
+import importlib
+import sys
+
+from hw.errors import EcontError
+from hw.strict_config import did_you_mean
+
+# step -> (module, what it does); a step's module has add_arguments(parser) and run(arguments)
+STEPS = {
+    "doctor": ("flows.doctor", "name each tool found or missing, with version and remedy"),
+    "data": ("flows.data", "generate module data, or inspect given data, against the real one"),
+    "train": ("flows.train", "train models of the zoo (all flags of the reference)"),
+    "evaluate": ("flows.evaluate", "measure compression quality on the validation modules"),
+    "flops": ("flows.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),
+    "hls": ("flows.hls", "convert the trained encoder to an HLS C++ project"),
+    "csim": ("flows.csim", "compile the C++ and compare its integer codes with Keras"),
+    "report": ("flows.report", "collect all metrics in summary.json, report.md and report.html"),
+    "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
+    "status": ("flows.status", "say which stages of a design are done"),
+    "conformance": ("flows.conformance", "run the golden model on ECON-T emulator vectors"),
+    "registers": ("flows.registers", "write or read the chip's weight registers"),
+}
+
+
+def _usage() -> str:
+    width = max(map(len, STEPS))
+    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in STEPS.items()]
+    return "usage: python -m flows <step> [options]   (--help after a step explains it)\n\n" + (
+        "\n".join(lines)
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one step; returns the exit status: 0 done, 1 a check failed, 2 bad input or no tool."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if argv else 2
+    name, rest = argv[0], argv[1:]
+    if name not in STEPS:
+        print(f"error: unknown step '{name}'; {did_you_mean(name, list(STEPS))}", file=sys.stderr)
+        return 2
+    module_name, description = STEPS[name]
+    step = importlib.import_module(module_name)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m flows {name}",
+        description=f"{description[0].upper()}{description[1:]}.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    step.add_arguments(parser)
+    try:
+        return step.run(parser.parse_args(rest)) or 0
+    except EcontError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

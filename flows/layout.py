@@ -1,0 +1,145 @@
+"""Where every step's artefacts live: the only place that knows folder and file names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_BUILD = Path("build")
+DEFAULT_MODEL = "8x8_c8_S2_qK"
+DEFAULT_TARGET = "econ_t"
+
+
+@dataclass(frozen=True)
+class DataLayout:
+    """Files of one data set under `<build>/data/<name>/`."""
+
+    folder: Path
+
+    @property
+    def generated_csv(self) -> Path:
+        return self.folder / "modules.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def histograms(self) -> Path:
+        """Counts of the four published distributions for this data set."""
+        return self.folder / "histograms.json"
+
+
+@dataclass(frozen=True)
+class ModelLayout:
+    """Files of one trained (or imported) model under `<build>/<model>/`, shared by all targets."""
+
+    folder: Path
+
+    @property
+    def train(self) -> Path:
+        return self.folder / "train"
+
+    def network(self, part: str) -> Path:
+        """Keras model file of `encoder`, `decoder` or `autoencoder`."""
+        return self.train / f"{part}.keras"
+
+    def architecture(self, part: str) -> Path:
+        """Keras JSON (no weights) of the same part, for tools that read only the architecture."""
+        return self.train / f"{part}.json"
+
+    @property
+    def settings(self) -> Path:
+        """Resolved settings of the training: model record, data, seed, normalisation."""
+        return self.train / "settings.json"
+
+    @property
+    def history(self) -> Path:
+        return self.train / "history.json"
+
+    @property
+    def integer_weights(self) -> Path:
+        return self.train / "weights_integer.npz"
+
+    @property
+    def validation(self) -> Path:
+        """The validation modules: array `calq` (n, 48) in CALQ counts, and what else is known."""
+        return self.train / "validation.npz"
+
+    @property
+    def golden(self) -> Path:
+        """An imported model's golden pairs: arrays `images` and `latents`; may be absent."""
+        return self.train / "golden.npz"
+
+    @property
+    def train_metrics(self) -> Path:
+        return self.train / "metrics.json"
+
+    @property
+    def evaluate(self) -> Path:
+        return self.folder / "evaluate"
+
+    @property
+    def evaluate_metrics(self) -> Path:
+        return self.evaluate / "metrics.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """Per-module results for the plots: EMD, occupancy, sample displays."""
+        return self.evaluate / "evaluation.npz"
+
+    @property
+    def complexity_metrics(self) -> Path:
+        return self.folder / "complexity" / "metrics.json"
+
+
+@dataclass(frozen=True)
+class TargetLayout:
+    """Files of one model on one target under `<build>/<model>/<target>/`."""
+
+    folder: Path
+
+    @property
+    def hls(self) -> Path:
+        """The complete HLS project."""
+        return self.folder / "hls"
+
+    @property
+    def hls_types(self) -> Path:
+        """Fixed-point type of every layer (JSON), as hls4ml settled them."""
+        return self.folder / "hls_types.json"
+
+    @property
+    def hls_metrics(self) -> Path:
+        return self.folder / "hls_metrics.json"
+
+    @property
+    def csim(self) -> Path:
+        return self.folder / "csim"
+
+    @property
+    def csim_metrics(self) -> Path:
+        return self.csim / "metrics.json"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.json"
+
+    @property
+    def markdown(self) -> Path:
+        return self.folder / "report.md"
+
+    @property
+    def html(self) -> Path:
+        return self.folder / "report.html"
+
+
+def data_layout(build: Path, data: Path | None) -> DataLayout:
+    """Layout of the data set at `data`, or of the generated one where it is None."""
+    return DataLayout(build / "data" / (data.resolve().name if data else "generated"))
+
+
+def model_layout(build: Path, model: str) -> ModelLayout:
+    return ModelLayout(build / model)
+
+
+def target_layout(build: Path, model: str, target: str) -> TargetLayout:
+    return TargetLayout(build / model / target)

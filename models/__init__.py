@@ -1,0 +1,1 @@
+"""The network as mathematics: data set, geometry, zoo, layers, losses, training, quality."""

@@ -1,0 +1,39 @@
+"""Charges to the network's input range and back: the shift that the ASIC does, or by the maximum."""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Normalisation(StrEnum):
+    """What a module's charges are divided by.
+
+    MSB: 2**floor(log2 of the module's summed charge), a shift in hardware (default).
+    MAX: the largest charge of the module (`--rescaleInputToMax`).
+    """
+
+    MSB = "msb"
+    MAX = "max"
+
+
+def scale_of(calq: npt.NDArray, mode: Normalisation = Normalisation.MSB) -> npt.NDArray[np.float32]:
+    """The divisor of each module, shape (n,), in CALQ counts; 1 for an empty module."""
+    if mode is Normalisation.MAX:
+        scale = calq.max(axis=1)
+    else:
+        total = calq.sum(axis=1, dtype=np.float64)
+        _, exponent = np.frexp(total)  # total = mantissa * 2**exponent with mantissa in [0.5, 1)
+        scale = np.where(total > 0, np.ldexp(1.0, exponent - 1), 0.0)
+    return np.where(scale > 0, scale, 1.0).astype(np.float32)
+
+
+def normalise(
+    calq: npt.NDArray, mode: Normalisation = Normalisation.MSB
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Charges as fractions of each module's scale, shape (n, 48), and the scales, shape (n,).
+
+    With MSB normalisation a fraction is below 2 and exact in float32 for charges below 2**24.
+    """
+    scale = scale_of(calq, mode)
+    return (calq / scale[:, None]).astype(np.float32), scale

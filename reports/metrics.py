@@ -1,0 +1,138 @@
+"""The one record for every number of this project, and the files that hold such records."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from hw.atomic_file import write_text
+from hw.errors import InputError
+
+SCHEMA = 1
+
+
+class Evidence(StrEnum):
+    """How a number was obtained, weakest first. Levels never share a column of a table.
+
+    `estimate` is anything computed without executing the generated hardware description:
+    operation counts, and quality measured on the Keras model.
+    """
+
+    ESTIMATE = "estimate"
+    CSIM = "csim"
+    RTLSIM = "rtlsim"
+    SYNTH = "synth"
+    PNR = "pnr"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Provenance(_Record):
+    """Where a number comes from: enough to measure it again.
+
+    Hashes are SHA-256, shortened to 16 hexadecimal digits; `tools` maps a tool to its version.
+    """
+
+    model_hash: str | None = None
+    data_hash: str | None = None
+    tools: dict[str, str] = {}
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    seed: int | None = None
+
+
+class Metric(_Record):
+    """One measured (or not measured) number.
+
+    Attributes:
+        name: dotted, lower case: `csim.mismatches`.
+        value: None where it was not measured; `reason` then says why.
+        unit: `ns`, `um2`, `cycles`, ...; the empty string for a pure number.
+        evidence: the level at which the value was obtained.
+        better: which direction is an improvement; None where neither is.
+        variant: set where one name is measured on several forms of the design
+            (for example `generated` and `reconfigurable` RTL).
+    """
+
+    name: str
+    value: float | int | bool | str | None
+    unit: str = ""
+    evidence: Evidence = Evidence.ESTIMATE
+    better: Literal["lower", "higher"] | None = None
+    reason: str | None = None
+    variant: str | None = None
+    provenance: Provenance | None = None
+
+    @model_validator(mode="after")
+    def _no_silent_gap(self) -> "Metric":
+        if self.value is None and not self.reason:
+            raise ValueError(f"{self.name}: a metric without a value must say why (reason)")
+        return self
+
+
+class Summary(_Record):
+    """The contract with other tools: `build/<model>/<target>/summary.json`."""
+
+    schema_version: Literal[1] = SCHEMA
+    model: str
+    target: str
+    provenance: Provenance
+    metrics: tuple[Metric, ...]
+
+    def find(self, name: str, variant: str | None = None) -> Metric | None:
+        """The metric of that name, or None."""
+        for metric in self.metrics:
+            if metric.name == name and (variant is None or metric.variant == variant):
+                return metric
+        return None
+
+
+def write_metrics(path: Path | str, metrics: list[Metric]) -> None:
+    """Write one step's metrics (a JSON list) in one go."""
+    records = [metric.model_dump(mode="json", exclude_none=False) for metric in metrics]
+    write_text(path, json.dumps(records, indent=1) + "\n")
+
+
+def read_metrics(path: Path | str) -> list[Metric]:
+    """Read what `write_metrics` wrote.
+
+    Raises:
+        InputError: no such file, or not a list of metric records.
+    """
+    try:
+        return [Metric.model_validate(record) for record in json.loads(Path(path).read_text())]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, ValidationError, TypeError) as error:
+        raise InputError(f"{path}: not a list of metric records: {error}") from error
+
+
+def write_summary(path: Path | str, summary: Summary) -> None:
+    """Write the summary with its schema number under the key `schema`."""
+    content = summary.model_dump(mode="json")
+    content = {"schema": content.pop("schema_version"), **content}
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def read_summary(path: Path | str) -> Summary:
+    """Read a summary.json.
+
+    Raises:
+        InputError: no such file, another schema, or a malformed record.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+        if content.get("schema") != SCHEMA:
+            raise InputError(f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}")
+        content["schema_version"] = content.pop("schema")
+        return Summary.model_validate(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, AttributeError, ValidationError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a summary of this toolchain: {error}") from error
