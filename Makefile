@@ -1,5 +1,132 @@
-# to be completed
+# econt: from sensor data to a bit-accuracy verdict and a report.  `make help` lists every target.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+MODEL   ?= 8x8_c8_S2_qK## model of the zoo (models/zoo/*.yaml), or a path to such a YAML file
+TARGET  ?= econ_t## hardware target (hw/targets/*.yaml), or a path to such a YAML file
+DATA    ?=## CSV file or folder of real data; empty: generated data
+EPOCHS  ?= 10## most training epochs (early stopping may end sooner)
+EVENTS  ?= 500000## modules to generate where DATA is empty
+VECTORS ?= 100000## least number of modules in the C-simulation
+SEED    ?= 1## seed of generator, split, training and stimulus
+BUILD   ?= build## folder for all results
+PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
+
+PY    := .venv/bin/python
+FLOWS := $(PY) -m flows
+name   = $(patsubst %.yaml,%,$(notdir $(1)))
+
+DATASET  := $(BUILD)/data/$(if $(DATA),$(notdir $(abspath $(DATA))),generated)
+DESIGN   := $(BUILD)/$(call name,$(MODEL))
+IMPLEMENTATION := $(DESIGN)/$(call name,$(TARGET))
+CSV      := $(if $(DATA),$(DATA),$(DATASET)/modules.csv)
+
+DATA_METRICS       := $(DATASET)/metrics.json
+TRAIN_METRICS      := $(DESIGN)/train/metrics.json
+EVALUATE_METRICS   := $(DESIGN)/evaluate/metrics.json
+COMPLEXITY_METRICS := $(DESIGN)/complexity/metrics.json
+HLS_METRICS        := $(IMPLEMENTATION)/hls_metrics.json
+CSIM_METRICS       := $(IMPLEMENTATION)/csim/metrics.json
+SUMMARY            := $(IMPLEMENTATION)/summary.json
+
+# A report records a stage that cannot be done, or that failed, with its reason (--or-skip) and
+# gives the verdict at its end; a stage asked for by name must have been done and passed (REQUIRE).
+REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) --require
+
+.PHONY: all help doctor status environment data train evaluate flops hls csim report
+.PHONY: test test-fast lint bench conformance clean distclean FORCE
+all: report  ## the main job: data, training, HLS, C-simulation, report
+
+help:  ## list targets and variables
+	@echo "Targets:"
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*##[ ]*(.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo "  clean-<stage>   remove the results of one stage of this design (train, evaluate, hls, ...)"
+	@echo "Variables (make NAME=value):"
+	@sed -nE 's/^([A-Z]+) *\?= *([^#]*)##[ ]*(.*)/  \1\t\2\t\3/p' $(MAKEFILE_LIST) | expand -t 12,28
+
+# --- environment -------------------------------------------------------------------------------
+environment: .venv/.installed  ## make .venv from pyproject.toml and constraints.txt
 .venv/.installed: pyproject.toml constraints.txt
-	test -x .venv/bin/python || python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[test]'
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "error: Python 3.11 to 3.13 is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1); \
+	use: make PYTHON=python3.12" >&2; exit 2; }
+	@echo "installing the Python environment into .venv (about two minutes)"
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  -r <($(PY) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*p["dependencies"], *p["optional-dependencies"]["test"], sep="\n")')
+	@touch $@
+
+doctor: .venv/.installed  ## name each tool found or missing, with version and remedy
+	@$(FLOWS) doctor
+
+# --- stages: one line each; a settings stamp changes only when its text does -------------------
+stamp = mkdir -p $(@D) && { echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@; }
+%/data.settings: FORCE
+	@$(call stamp,EVENTS=$(if $(DATA),,$(EVENTS)) SEED=$(SEED) DATA=$(DATA))
+%/train.settings: FORCE
+	@$(call stamp,EPOCHS=$(EPOCHS) SEED=$(SEED) DATA=$(DATA))
+%/csim.settings: FORCE
+	@$(call stamp,VECTORS=$(VECTORS) SEED=$(SEED))
+
+data: $(DATA_METRICS)  ## generate modules (or inspect DATA) and compare with the published distributions
+$(DATA_METRICS): $(DATASET)/data.settings $(wildcard $(DATA) $(DATA)/*.csv) | .venv/.installed
+	$(FLOWS) data --build $(BUILD) $(if $(DATA),--data $(DATA),--events $(EVENTS)) --seed $(SEED)
+
+train: $(TRAIN_METRICS)  ## train MODEL on DATA for EPOCHS (resumes after an interruption)
+$(TRAIN_METRICS): $(DATA_METRICS) $(DESIGN)/train.settings $(wildcard models/zoo/$(MODEL).yaml $(MODEL))
+	$(FLOWS) train -i $(CSV) -o $(BUILD) --models $(MODEL) --epochs $(EPOCHS) --seed $(SEED) --trainOnly
+	@touch $@
+
+evaluate: $(EVALUATE_METRICS)  ## measure the compression quality on the validation modules
+$(EVALUATE_METRICS): $(TRAIN_METRICS)
+	$(FLOWS) evaluate --build $(BUILD) --model $(MODEL)
+
+flops: $(COMPLEXITY_METRICS)  ## count FLOPs, MACs, BOPs, parameters and weight bits
+$(COMPLEXITY_METRICS): $(TRAIN_METRICS)
+	$(FLOWS) flops --build $(BUILD) --model $(MODEL)
+
+hls: $(HLS_METRICS)  ## convert the encoder to an HLS C++ project for TARGET
+	$(REQUIRE) hls
+$(HLS_METRICS): $(TRAIN_METRICS) $(wildcard hw/targets/$(TARGET).yaml $(TARGET))
+	$(FLOWS) hls --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
+
+csim: $(CSIM_METRICS)  ## compile the C++ and compare its integer codes with Keras: 0 mismatches
+	$(REQUIRE) csim
+$(CSIM_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/csim.settings
+	$(FLOWS) csim --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
+
+report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS)  ## all numbers in one table, summary.json, report.md, report.html
+	$(FLOWS) report --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
+
+status: .venv/.installed  ## which stages of MODEL on TARGET are done
+	@$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
+
+# --- checks ------------------------------------------------------------------------------------
+test: .venv/.installed  ## all tests, the end-to-end run included (minutes)
+	$(PY) -m pytest -n 2 --dist loadgroup -q
+
+test-fast: .venv/.installed  ## only the tests that take seconds
+	$(PY) -m pytest -m 'not slow' -q
+
+lint: .venv/.installed  ## style and types
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+bench: .venv/.installed  ## speed ratios against the reference's methods, both figures shown
+	$(PY) -m benchmarks.emd && $(PY) -m benchmarks.csv_loading
+
+conformance: .venv/.installed  ## ECON-T golden model against the emulator's public vectors (../shared)
+	$(FLOWS) conformance ../shared/econt/vectors
+
+# --- cleaning ----------------------------------------------------------------------------------
+clean-%:
+	rm -rf $(DESIGN)/$* $(IMPLEMENTATION)/$* $(IMPLEMENTATION)/$*_metrics.json
+
+clean:  ## remove the results of MODEL (all targets)
+	rm -rf $(DESIGN)
+
+distclean:  ## remove all results and the environment
+	rm -rf $(BUILD) .venv

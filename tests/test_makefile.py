@@ -1,0 +1,60 @@
+"""The Makefile as a user meets it: help, settings that force a rebuild, clear early errors."""
+
+import re
+import subprocess
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+VARIABLES = ("MODEL", "TARGET", "DATA", "EPOCHS", "EVENTS", "VECTORS", "SEED")
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+
+
+def test_help_documents_every_public_target_and_variable() -> None:
+    text = (PROJECT / "Makefile").read_text()
+    printed = make("help").stdout
+    phony = {
+        name
+        for line in re.findall(r"^\.PHONY:(.*)$", text, flags=re.M)
+        for name in line.split()
+        if name.islower()
+    }
+    listed = set(re.findall(r"^  ([a-z][a-z-]*)\s", printed, flags=re.M))
+    assert phony <= listed
+    for variable in VARIABLES:
+        assert re.search(rf"^  {variable}\s+.*\S", printed, flags=re.M)
+
+
+def test_help_lines_are_one_line_each() -> None:
+    for line in make("help").stdout.splitlines():
+        assert len(line) < 120
+
+
+def test_a_changed_setting_rebuilds_only_what_depends_on_it(tmp_path: Path) -> None:
+    def plan(*settings: str) -> str:
+        return make("-n", "report", f"BUILD={tmp_path}", *settings).stdout
+
+    assert "flows train" in plan()
+    first = make("-q", f"{tmp_path}/x/train.settings", f"BUILD={tmp_path}")
+    assert first.returncode in (0, 1)
+    stamp = tmp_path / "m" / "train.settings"
+    make(str(stamp), f"BUILD={tmp_path}", "EPOCHS=3")
+    before = stamp.stat().st_mtime_ns
+    make(str(stamp), f"BUILD={tmp_path}", "EPOCHS=3")
+    assert stamp.stat().st_mtime_ns == before
+    make(str(stamp), f"BUILD={tmp_path}", "EPOCHS=4")
+    assert "EPOCHS=4" in stamp.read_text()
+
+
+def test_an_unfit_python_is_named_with_the_remedy(tmp_path: Path) -> None:
+    fake = tmp_path / "python3.9"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.0" && exit 0\nexit 1\n')
+    fake.chmod(0o755)
+    done = make("-B", ".venv/.installed", f"PYTHON={fake}")
+    assert done.returncode != 0
+    assert "Python 3.11 to 3.13" in done.stderr
+    assert "Python 3.9.0" in done.stderr
