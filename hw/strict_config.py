@@ -1,6 +1,7 @@
 """YAML files read into strict, frozen records: an unknown key is an error with a suggestion."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,10 +34,19 @@ class _LineLoader(yaml.SafeLoader):
     """YAML's safe subset; a key given twice is an error, since one value would be lost."""
 
 
+# PyYAML speaks YAML 1.1, where 1e-3 without a point is a text; it is a number as in YAML 1.2
+_LineLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def _collect_lines(node: yaml.Node, path: tuple[Any, ...], lines: _Lines, file: Path) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                line = key_node.start_mark.line + 1
+                raise InputError(f"{file}:{line}: a key must be a plain word")
             key, line = key_node.value, key_node.start_mark.line + 1
             if key in seen:
                 raise InputError(f"{file}:{line}: key '{key}' is given twice; remove one")
@@ -60,6 +70,8 @@ def read_yaml(file: Path | str) -> tuple[Any, dict[tuple[Any, ...], int]]:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not a UTF-8 text file: {error.reason}") from error
     lines = _Lines()
     try:
         node = yaml.compose(text, Loader=_LineLoader)
@@ -111,6 +123,9 @@ def _explain(
         return f"{file}:{line}: unknown key '{key}'; {hint}"
     if fault["type"] == "missing":
         return f"{file}:{line}: key '{key}' is missing"
+    if fault["type"] == "value_error":  # a record's own check, which says all there is to say
+        where = f"{file}:{line}: key '{key}'" if key else f"{file}"
+        return f"{where}: {fault['ctx']['error']}"
     return f"{file}:{line}: key '{key}': {fault['msg']} (found {fault['input']!r})"
 
 
@@ -132,9 +147,7 @@ def _record_at(record: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel
 def _record_types(annotation: Any) -> list[type[BaseModel]]:
     if _is_record(annotation):
         return [annotation]
-    return [
-        kind for inner in getattr(annotation, "__args__", ()) for kind in _record_types(inner)
-    ]
+    return [kind for inner in getattr(annotation, "__args__", ()) for kind in _record_types(inner)]
 
 
 def _is_record(kind: Any) -> bool:

@@ -1,0 +1,226 @@
+"""The model zoo: one YAML file in `models/zoo/` describes one autoencoder; its stem is its name."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from hw.errors import InputError
+from hw.fixed_point import FixedFormat
+from hw.strict_config import StrictRecord, did_you_mean, read_yaml, validate_record
+from models.geometry import ARRANGEMENTS, Arrangement
+
+_FOLDER = Path(__file__).parent / "zoo"
+_SUFFIX = ".yaml"
+_MAX_BITS = 24  # float32, in which Keras computes, holds 24-bit codes exactly
+_POOL = 2
+_YAML_LIST = Field(strict=False)  # YAML and JSON know lists only; the record holds a tuple
+
+
+class NumberFormat(StrictRecord):
+    """A fixed-point format in the notation of QKeras.
+
+    Attributes:
+        total: all bits, the sign included.
+        integer: bits before the binary point, the sign NOT included; so 5/1/signed has the step
+            1/8 and the range [-2, 1.875].
+        signed: two's complement if true.
+    """
+
+    total: Annotated[int, Field(ge=1, le=_MAX_BITS)]
+    integer: Annotated[int, Field(ge=0)]
+    signed: bool = True
+
+    @model_validator(mode="after")
+    def _bits_suffice(self) -> "NumberFormat":
+        if self.integer + self.signed > self.total:
+            raise ValueError(
+                f"{self.integer} integer bits{' and a sign' if self.signed else ''} do not fit in "
+                f"a total of {self.total} bits"
+            )
+        if self.signed and self.total == 1:
+            raise ValueError("a signed format needs a total of at least 2 bits")
+        return self
+
+    @property
+    def fixed(self) -> FixedFormat:
+        """The same format in the notation of HLS tools; QKeras rounds half to even, saturates."""
+        return FixedFormat(
+            self.total, self.integer + self.signed, self.signed, rounding="RND_CONV", overflow="SAT"
+        )
+
+
+class Quantisation(StrictRecord):
+    """Number formats of a quantised encoder (the decoder runs off the detector, in floating point).
+
+    Attributes:
+        input: of the network's input.
+        weight: of all kernels.
+        bias: of all biases; as `weight` where not given.
+        accumulator: of the activation after each hidden layer, a ReLU: unsigned.
+        latent: of the encoder's output, a ReLU: unsigned.
+    """
+
+    input: NumberFormat
+    weight: NumberFormat
+    bias: NumberFormat | None = None
+    accumulator: NumberFormat
+    latent: NumberFormat
+
+    @model_validator(mode="after")
+    def _relu_is_unsigned(self) -> "Quantisation":
+        for key in ("accumulator", "latent"):
+            if getattr(self, key).signed:
+                raise ValueError(f"{key} is the output of a ReLU: give it 'signed: false'")
+        return self
+
+
+class Convolution(StrictRecord):
+    """One convolution of the encoder, with ReLU and perhaps 2 x 2 maximum pooling after it.
+
+    Attributes:
+        filters: number of output channels.
+        kernel: side of the square kernel, in pixels.
+        stride: step of the kernel, in pixels, both ways.
+        padding: `same` pads with zeros so that stride 1 keeps the image's size; `valid` does not.
+        pool: whether 2 x 2 maximum pooling follows.
+    """
+
+    filters: PositiveInt
+    kernel: PositiveInt
+    stride: PositiveInt = 1
+    padding: Literal["same", "valid"] = "same"
+    pool: bool = False
+
+    def convolved_side(self, side: int) -> int:
+        """Side of the feature map before pooling, for an image of `side`; below 1: does not fit."""
+        if self.padding == "same":
+            return -(-side // self.stride)
+        return (side - self.kernel) // self.stride + 1
+
+    def output_side(self, side: int) -> int:
+        """Side of the feature map after pooling."""
+        convolved = self.convolved_side(side)
+        return -(-convolved // _POOL) if self.pool else convolved
+
+
+class Copies(StrictRecord):
+    """Augmentation: copies, with their cells shuffled, of modules within an occupancy range.
+
+    Attributes:
+        count: copies made of each such module.
+        occupancy_above: a module is copied if more trigger cells than this are non-zero ...
+        occupancy_up_to: ... and at most this many.
+    """
+
+    count: PositiveInt
+    occupancy_above: Annotated[int, Field(ge=0, le=48)]
+    occupancy_up_to: Annotated[int, Field(ge=0, le=48)]
+
+
+class ModelSpec(StrictRecord):
+    """One autoencoder: encoder, mirrored decoder, and how it is trained.
+
+    Attributes:
+        name: stem of its YAML file.
+        label: short text for plots and tables.
+        arrangement: how the trigger cells form an image (models.geometry.ARRANGEMENTS).
+        channels_first: may be given to say so; must agree with the arrangement.
+        convolutions: the encoder's convolutions in order; may be empty.
+        dense: widths of the dense layers between the convolutions and the latent layer.
+        latent: number of encoder outputs.
+        loss: a name that models.losses.get_loss knows.
+        optimizer: a Keras optimizer by name.
+        learning_rate: of the optimizer; its own default where null.
+        conv_mask: whether only those pixels of the last feature map feed the dense layers that
+            hold a trigger cell; the convolutions must then keep the image's size.
+        copies: data augmentation, or null.
+        quantisation: number formats of the encoder, or null for a floating-point one.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*$")]
+    label: str
+    arrangement: str
+    channels_first: bool | None = None
+    convolutions: Annotated[tuple[Convolution, ...], _YAML_LIST] = ()
+    dense: Annotated[tuple[PositiveInt, ...], _YAML_LIST] = ()
+    latent: PositiveInt = 16
+    loss: str = "telescopeMSE"
+    optimizer: str = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    conv_mask: bool = False
+    copies: Copies | None = None
+    quantisation: Quantisation | None = None
+
+    @model_validator(mode="after")
+    def _is_buildable(self) -> "ModelSpec":
+        if self.arrangement not in ARRANGEMENTS:
+            hint = did_you_mean(self.arrangement, list(ARRANGEMENTS))
+            raise ValueError(f"arrangement: unknown '{self.arrangement}'; {hint}")
+        if self.channels_first not in (None, self.image.channels_first):
+            raise ValueError(
+                f"channels_first: arrangement '{self.arrangement}' has its channels "
+                f"{'first' if self.image.channels_first else 'last'}"
+            )
+        side = self.image_side
+        for index, convolution in enumerate(self.convolutions):
+            if convolution.convolved_side(side) < 1:
+                raise ValueError(
+                    f"convolutions.{index}: a kernel of {convolution.kernel} pixels does not fit "
+                    f"the {side} x {side} map before it; use padding: same or a smaller kernel"
+                )
+            side = convolution.output_side(side)
+        if self.conv_mask and (not self.convolutions or side != self.image_side):
+            raise ValueError(
+                "conv_mask: needs convolutions that keep the image's size (stride 1, padding same, "
+                "no pooling), since it selects pixels of the image"
+            )
+        return self
+
+    @property
+    def image(self) -> Arrangement:
+        """The arrangement itself."""
+        return ARRANGEMENTS[self.arrangement]
+
+    @property
+    def image_side(self) -> int:
+        """Side of the square input image, in pixels."""
+        return self.image.shape[1]  # rows or columns, whichever order
+
+    @property
+    def image_channels(self) -> int:
+        return self.image.shape[0 if self.image.channels_first else 2]
+
+
+def model_names() -> list[str]:
+    """Names of the zoo's models, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
+
+
+def load_model_spec(name: str) -> ModelSpec:
+    """The zoo's model `name`, or the model described by the YAML file at the path `name`.
+
+    Raises:
+        InputError: no such model (with a suggestion) or file, or a fault in the file, told with
+            its line and key.
+    """
+    if name.endswith(_SUFFIX):
+        return _read_spec(Path(name))
+    if name not in model_names():
+        raise InputError(
+            f"unknown model '{name}'; {did_you_mean(name, model_names())} "
+            f"A path that ends in {_SUFFIX} names a model of your own."
+        )
+    return _read_spec(_FOLDER / f"{name}{_SUFFIX}")
+
+
+def _read_spec(file: Path) -> ModelSpec:
+    data, lines = read_yaml(file)
+    if not isinstance(data, dict):
+        raise InputError(f"{file}: expected a mapping of keys to values at the top level")
+    if "name" in data:
+        raise InputError(
+            f"{file}:{lines[('name',)]}: key 'name': a model is named by its file ('{file.stem}'); "
+            "remove the key"
+        )
+    return validate_record(ModelSpec, {"name": file.stem, **data}, file, lines)
