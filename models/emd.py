@@ -19,6 +19,7 @@ from models.geometry import TRIGGER_CELLS, cell_distances
 for _backend in ("TENSORFLOW", "PYTORCH", "JAX", "CUPY"):
     os.environ.setdefault(f"POT_BACKEND_DISABLE_{_backend}", "1")
 
+import ot  # noqa: E402, import it from here only
 from ot.lp.emd_wrap import emd_c  # noqa: E402
 
 _OPTIMAL = 1  # POT's result codes: 0 infeasible, 1 optimal, 2 unbounded, 3 iteration limit

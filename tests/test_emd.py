@@ -1,5 +1,6 @@
 """The earth mover's distance: exact, a metric, and honest about modules it cannot compare."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -9,10 +10,8 @@ from hypothesis import strategies as st
 
 from hw.errors import ToolFailed
 from models import emd as emd_module
-from models.emd import emd
+from models.emd import emd, ot
 from models.geometry import cell_coordinates, cell_distances
-
-ot = sys.modules["ot"]
 
 
 def _one_cell(cell: int, charge: float = 1.0) -> np.ndarray:
@@ -125,8 +124,6 @@ def test_a_solver_that_gives_up_is_an_error_not_a_number(monkeypatch):
 
 
 def test_tensorflow_is_not_imported():
-    import subprocess
-
     code = "import sys, models.emd; print('tensorflow' in sys.modules or 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
