@@ -15,15 +15,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "keras" in sys.modules and "tf_keras" not in sys.modules:
     raise ImportError("Keras 3 was imported before models.keras_backend; import this module first")
 
-import tf_keras as keras  # noqa: E402
+import tf_keras as keras
 
 sys.modules["keras"] = keras
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import qkeras  # noqa: E402
-    import tensorflow as tf  # noqa: E402
+    import qkeras
+    import tensorflow as tf
 
 tf.get_logger().setLevel("ERROR")
+# QKeras describes its quantisers as Keras describes constraints; Keras warns at every saved layer
+warnings.filterwarnings("ignore", message="The `keras.constraints.serialize", module="tf_keras")
 
 __all__ = ["keras", "qkeras", "tf"]
