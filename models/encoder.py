@@ -91,9 +91,9 @@ def _build_encoder(spec: ModelSpec) -> keras.Model:
             padding=convolution.padding,
             name=f"conv2d_{index}_m",
         )(x)
-        x = _quantised_relu(x, accumulator, f"accum{index + 1}_qa")
-        if convolution.pool:
+        if convolution.pool:  # ahead of the ReLU: hls4ml pads an odd map wrongly if it is unsigned
             x = keras.layers.MaxPooling2D(2, padding="same", name=f"mp_{index}")(x)
+        x = _quantised_relu(x, accumulator, f"accum{index + 1}_qa")
     x = keras.layers.Flatten(name="flatten")(x)
 
     mask = _pixel_constraint(spec)  # of the first dense layer only
