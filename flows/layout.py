@@ -120,6 +120,11 @@ class TargetLayout:
         return self.csim / "metrics.json"
 
     @property
+    def plots(self) -> Path:
+        """The report's pictures as PNG files."""
+        return self.folder / "plots"
+
+    @property
     def summary(self) -> Path:
         return self.folder / "summary.json"
 
@@ -138,8 +143,13 @@ def data_layout(build: Path, data: Path | None) -> DataLayout:
 
 
 def model_layout(build: Path, model: str) -> ModelLayout:
-    return ModelLayout(build / model)
+    return ModelLayout(build / _folder_name(model))
 
 
 def target_layout(build: Path, model: str, target: str) -> TargetLayout:
-    return TargetLayout(build / model / target)
+    return TargetLayout(build / _folder_name(model) / _folder_name(target))
+
+
+def _folder_name(design: str) -> str:
+    """The name of a model or target; a path to its own YAML file gives that file's stem."""
+    return Path(design).stem if design.endswith((".yaml", ".yml")) else design

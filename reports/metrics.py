@@ -1,6 +1,7 @@
 """The one record for every number of this project, and the files that hold such records."""
 
 import json
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from hw.atomic_file import write_text
 from hw.errors import InputError
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 
 
 class Evidence(StrEnum):
@@ -71,6 +72,8 @@ class Metric(_Record):
     def _no_silent_gap(self) -> "Metric":
         if self.value is None and not self.reason:
             raise ValueError(f"{self.name}: a metric without a value must say why (reason)")
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            raise ValueError(f"{self.name}: {self.value} is no value; give None and the reason")
         return self
 
 
@@ -104,7 +107,10 @@ def read_metrics(path: Path | str) -> list[Metric]:
         InputError: no such file, or not a list of metric records.
     """
     try:
-        return [Metric.model_validate(record) for record in json.loads(Path(path).read_text())]
+        records = json.loads(Path(path).read_text())
+        if not isinstance(records, list):
+            raise TypeError("not a list")
+        return [Metric.model_validate(record) for record in records]
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, ValidationError, TypeError) as error:

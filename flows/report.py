@@ -1,0 +1,169 @@
+"""Collect what all steps measured: summary.json, report.md, report.html and a table."""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from flows.layout import (
+    DEFAULT_BUILD,
+    DEFAULT_MODEL,
+    DEFAULT_TARGET,
+    DataLayout,
+    ModelLayout,
+    TargetLayout,
+    model_layout,
+    target_layout,
+)
+from flows.provenance import provenance
+from flows.stages import data_of_model, stages, state
+from hw.atomic_file import write_text
+from hw.errors import CheckFailed, InputError
+from hw.strict_config import did_you_mean
+from hw.targets import load_target
+from hw.vendor_reports import Figure, read_vendor_reports
+from models.zoo import model_names
+from reports.metrics import Evidence, Metric, Provenance, read_metrics, write_summary
+from reports.report import LayerType, Report, compose
+from reports.summary import summarise
+from reports.verdict import Outcome
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="data set whose distributions are shown; default: the one the model was trained on",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from reports.figures import write_pictures
+    from reports.rendering import html, markdown
+    from reports.terminal import print_report
+
+    of_target = target_layout(arguments.build, arguments.model, arguments.target)
+    report = collect(arguments.build, arguments.model, arguments.target, arguments.data)
+    page, text = html(report), markdown(report, of_target.plots.name)
+    write_pictures(of_target.plots, report.pictures)
+    write_text(of_target.html, page)
+    write_text(of_target.markdown, text)
+    write_summary(of_target.summary, report.summary)
+    print_report(report, Console())
+    print(f"wrote {of_target.summary}, {of_target.markdown.name} and {of_target.html.name}")
+    failed = [check for check in report.checks if check.outcome is Outcome.FAIL]
+    if failed:
+        raise CheckFailed(
+            "; ".join(
+                f"{check.metric} is {check.found.value if check.found else None}, "
+                f"demanded {check.demand}"
+                for check in failed
+            )
+        )
+
+
+def collect(build: Path, model: str, target: str, data: Path | None = None) -> Report:
+    """Gather all there is on one design and judge it; a stage that is missing is shown as such.
+
+    Raises:
+        InputError: unknown target, or a damaged file.
+    """
+    demanded = load_target(target)
+    _refuse_unknown(build, model)
+    of_model, of_target = model_layout(build, model), target_layout(build, model, target)
+    of_data = data_of_model(build, model, data)
+    steps = stages(build, model, target, of_data)
+    states = [state(step) for step in steps]
+    metrics = [m for step in steps if step.metrics.is_file() for m in read_metrics(step.metrics)]
+    metrics += [_metric(figure) for figure in read_vendor_reports(of_target.hls)]
+    remedies = {step.name: f"not done; {step.remedy}" for step in steps}
+    no_tool = (
+        f"no Vitis HLS or Catapult report in {of_target.hls}; run the vendor tool there "
+        "(make doctor tells whether it is installed)"
+    )
+    summary = summarise(
+        of_model.folder.name,
+        of_target.folder.name,
+        metrics,
+        reasons={
+            "csim": remedies["csim"],
+            "data": remedies["data"],
+            "emd": remedies["evaluate"],
+            **dict.fromkeys(("flops", "macs", "bops", "params"), remedies["flops"]),
+            **dict.fromkeys(("latency", "ii", "fpga"), no_tool),
+        },
+        provenance=provenance(),
+    )
+    distances = {
+        m.name.removeprefix("data.distance."): float(m.value)
+        for m in metrics
+        if m.name.startswith("data.distance.") and isinstance(m.value, float | int)
+    }
+    return compose(
+        summary,
+        description=demanded.description,
+        budgets=demanded.budgets,
+        stages=states,
+        layers=_layers(of_target),
+        pictures=_pictures(of_model, of_data, distances),
+    )
+
+
+def _refuse_unknown(build: Path, model: str) -> None:
+    """A misspelt model would give a report of nothing but gaps."""
+    known = model_names() + [
+        settings.parent.parent.name for settings in build.glob("*/train/*.json")
+    ]
+    if not model_layout(build, model).folder.is_dir() and model not in known:
+        raise InputError(f"no model '{model}' in {build} or the zoo; {did_you_mean(model, known)}")
+
+
+def _pictures(of_model: ModelLayout, of_data: DataLayout, distances: dict[str, float]) -> list:
+    from reports.figures import data_pictures, quality_pictures, training_picture
+
+    name = of_model.folder.name
+    pictures = []
+    if of_model.evaluation.is_file():
+        pictures += quality_pictures(of_model.evaluation, name)
+    if of_model.history.is_file():
+        pictures.append(training_picture(of_model.history, name))
+    if of_data.histograms.is_file():
+        pictures += data_pictures(of_data.histograms, distances)
+    return pictures
+
+
+def _metric(figure: Figure) -> Metric:
+    report = figure.report
+    return Metric(
+        name=figure.name,
+        value=figure.value,
+        unit=figure.unit,
+        evidence=Evidence(report.evidence),
+        better=figure.better,
+        reason=figure.reason,
+        provenance=Provenance(tools={report.tool: report.version}),
+    )
+
+
+def _layers(of_target: TargetLayout) -> list[LayerType]:
+    if not of_target.hls_types.is_file():
+        return []
+    try:
+        records = json.loads(of_target.hls_types.read_text(encoding="utf-8"))
+        return [
+            LayerType(
+                record["name"],
+                record["class"],
+                {k: str(v) for k, v in record.items() if k not in ("name", "class") and v},
+            )
+            for record in records
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{of_target.hls_types}: not a list of layers with name and class: {error!r}; "
+            "run the hls step anew"
+        ) from error

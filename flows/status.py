@@ -1,0 +1,58 @@
+"""Say which stages of a design are done, and what to run for those that are not."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, DEFAULT_TARGET
+from flows.stages import Stage, data_of_model, stages, state
+from hw.errors import CheckFailed
+from reports.metrics import read_metrics
+from reports.report import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target")
+    parser.add_argument(
+        "--data", type=Path, help="data set; default: the one the model was trained on"
+    )
+    parser.add_argument(
+        "--require",
+        metavar="STAGE",
+        choices=("data", "train", "evaluate", "flops", "hls", "csim"),
+        help="print nothing; fail unless this stage is done and, for csim, found no mismatch",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    data = data_of_model(arguments.build, arguments.model, arguments.data)
+    steps = stages(arguments.build, arguments.model, arguments.target, data)
+    if arguments.require:
+        _require(next(step for step in steps if step.name == arguments.require))
+        return
+    table = Table(title=f"{arguments.model} on {arguments.target}", title_justify="left")
+    for heading in ("stage", "state", "written (UTC)", "detail"):
+        table.add_column(heading)
+    for step in steps:
+        found = state(step)
+        written = found.time.strftime("%Y-%m-%d %H:%M") if found.time else ""
+        detail = found.detail
+        if found.progress is Progress.MISSING:
+            detail = f"run: {step.remedy}"
+        table.add_row(step.name, found.progress.value, written, detail)
+    Console().print(table)
+
+
+def _require(step: Stage) -> None:
+    found = state(step)
+    if found.progress is not Progress.DONE:
+        what = "was skipped" if found.progress is Progress.SKIPPED else "is not done; run"
+        raise CheckFailed(f"stage {step.name} {what}: {found.detail}")
+    for metric in read_metrics(step.metrics):
+        if metric.name == "csim.mismatches" and metric.value != 0:
+            why = f": {metric.reason}" if metric.reason else ""
+            raise CheckFailed(f"{metric.name} is {metric.value}, demanded 0{why}")

@@ -1,0 +1,63 @@
+"""The report as Markdown and as one self-contained HTML page."""
+
+import base64
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports.figures import Picture
+from reports.report import Report
+from reports.summary import strongest
+from reports.tables import MISSING, format_value
+from reports.verdict import describe
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+def _image(picture: Picture) -> str:
+    """The picture as a data address: an image's own styles and names stay inside it."""
+    return "data:image/svg+xml;base64," + base64.b64encode(picture.svg().encode()).decode()
+
+
+def _cell(text: object) -> str:
+    """Text that keeps to its cell of a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=lambda name: bool(name and ".html" in name),
+    )
+    environment.filters |= {
+        "image": _image,
+        "value": format_value,
+        "cell": _cell,
+        "describe": describe,
+    }
+    environment.globals |= {"missing": MISSING, "strongest": strongest}
+    return environment
+
+
+def html(report: Report) -> str:
+    """One HTML page that needs no other file and no network."""
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(report=report, layer_roles=_roles(report))
+    )
+
+
+def markdown(report: Report, plots: str) -> str:
+    """The report in Markdown; `plots` is the folder of the pictures, relative to it."""
+    template = _environment().get_template("report.md.j2")
+    return template.render(report=report, plots=plots, layer_roles=_roles(report))
+
+
+def _roles(report: Report) -> list[str]:
+    """The number formats that any layer has, in order of appearance."""
+    return list(dict.fromkeys(role for layer in report.layers for role in layer.formats))

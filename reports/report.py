@@ -1,0 +1,96 @@
+"""One model of the report, which the terminal, Markdown and HTML renderings share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reports.metrics import Summary
+from reports.tables import Gap, OccupancyRow, Section, group_gaps, occupancy_rows, sections
+from reports.verdict import Bounds, Check, Outcome, judge, overall
+
+if TYPE_CHECKING:  # matplotlib is slow to import, and a status needs no pictures
+    from reports.figures import Picture
+
+
+class Progress(StrEnum):
+    DONE = "done"
+    SKIPPED = "skipped"
+    MISSING = "not done"
+
+
+@dataclass(frozen=True)
+class StageState:
+    """How far one stage has come.
+
+    Attributes:
+        name: as on the command line.
+        progress: done, skipped (it could not be done) or not done.
+        detail: its key figure; the reason; or the command that does it.
+        time: when its result was written.
+    """
+
+    name: str
+    progress: Progress
+    detail: str
+    time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LayerType:
+    """The number formats of one layer of the HLS C++: format by role (`result`, `weight`, ...)."""
+
+    name: str
+    kind: str
+    formats: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report shows."""
+
+    summary: Summary
+    description: str
+    outcome: Outcome
+    checks: list[Check]
+    stages: list[StageState]
+    sections: list[Section]
+    occupancy: list[OccupancyRow]
+    layers: list[LayerType]
+    pictures: list["Picture"]
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """Why demands could not be judged: one entry a reason."""
+        return group_gaps((check.metric, check.reason) for check in self.checks)
+
+
+def compose(
+    summary: Summary,
+    *,
+    description: str,
+    budgets: Mapping[str, Bounds],
+    stages: list[StageState],
+    layers: list[LayerType],
+    pictures: list["Picture"],
+) -> Report:
+    """Judge the summary and lay it out.
+
+    Args:
+        description: one line on the target.
+        budgets: bounds by metric name, from the target.
+        layers: fixed-point types of the HLS C++; empty where there is none.
+    """
+    checks = judge(summary, budgets)
+    return Report(
+        summary=summary,
+        description=description,
+        outcome=overall(checks),
+        checks=checks,
+        stages=stages,
+        sections=sections(summary),
+        occupancy=occupancy_rows(summary),
+        layers=layers,
+        pictures=pictures,
+    )

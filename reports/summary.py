@@ -1,0 +1,82 @@
+"""All metrics of one design on one target: each promised number is there or says why not."""
+
+from collections.abc import Iterable, Mapping
+
+from reports.metrics import Evidence, Metric, Provenance, Summary
+
+# promised names -> unit; where no step gave one, the summary holds it without value, with a reason
+PROMISED = {
+    "csim.vectors": "vectors",
+    "csim.mismatches": "vectors",
+    "data.distance.occ_all": "",
+    "data.distance.occ_1MT": "",
+    "data.distance.maxQ": "",
+    "data.distance.sumQ": "",
+    "emd.mean": "half pitch",
+    "emd.std": "half pitch",
+    "flops.total": "FLOP",
+    "macs.total": "MAC",
+    "bops.total": "BOP",
+    "params.total": "parameters",
+    "latency.cycles": "cycles",
+    "latency.ns": "ns",
+    "ii.cycles": "cycles",
+    "fpga.lut": "LUT",
+    "fpga.ff": "FF",
+    "fpga.dsp": "DSP",
+}
+_EVIDENCE_ORDER = list(Evidence)
+
+
+def summarise(
+    model: str,
+    target: str,
+    metrics: Iterable[Metric],
+    reasons: Mapping[str, str],
+    provenance: Provenance,
+) -> Summary:
+    """Gather `metrics` and fill the gaps.
+
+    Args:
+        reasons: why a promised number may be missing, by the first part of its name (`csim`).
+        provenance: where it was gathered; hashes, seed and tools of the metrics are added.
+    """
+    gathered = list(metrics)
+    known = {metric.name for metric in gathered}
+    for name, unit in PROMISED.items():
+        if name not in known:
+            reason = reasons[name.split(".", maxsplit=1)[0]]
+            evidence = Evidence.CSIM if name.startswith("csim.") else Evidence.ESTIMATE
+            gathered.append(
+                Metric(name=name, value=None, unit=unit, evidence=evidence, reason=reason)
+            )
+    sources = [metric.provenance for metric in gathered if metric.provenance is not None]
+    tools: dict[str, str] = {}
+    for source in [*sources, provenance]:
+        tools |= source.tools
+    return Summary(
+        model=model,
+        target=target,
+        provenance=provenance.model_copy(
+            update={
+                "model_hash": provenance.model_hash or _first(s.model_hash for s in sources),
+                "data_hash": provenance.data_hash or _first(s.data_hash for s in sources),
+                "seed": provenance.seed
+                if provenance.seed is not None
+                else _first(s.seed for s in sources),
+                "tools": dict(sorted(tools.items())),
+            }
+        ),
+        metrics=tuple(gathered),
+    )
+
+
+def strongest(summary: Summary, name: str) -> list[Metric]:
+    """The measured metrics of that name at the highest evidence level; one a variant."""
+    measured = [m for m in summary.metrics if m.name == name and m.value is not None]
+    level = max((_EVIDENCE_ORDER.index(m.evidence) for m in measured), default=0)
+    return [m for m in measured if m.evidence == _EVIDENCE_ORDER[level]]
+
+
+def _first(values: Iterable[object]) -> object:
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,198 @@
+"""The summary as tables: one row a metric, one column an evidence level, never mixed."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reports.metrics import Evidence, Metric, Summary
+
+MISSING = "\u2014"
+
+# title of a section -> the first parts of the names it shows; the last one takes what is left
+_SECTIONS = {
+    "Compression quality": ("emd",),
+    "Bit accuracy": ("csim", "cosim", "rtlsim"),
+    "Cost of the network": ("flops", "macs", "bops", "params", "bits", "weights", "sparsity"),
+    "Cost of the hardware": ("latency", "ii", "timing", "fpga", "asic"),
+    "Data": ("data",),
+    "Training": ("train",),
+    "Other": (),
+}
+_LABELS = {
+    "emd.mean": "Earth mover's distance, mean",
+    "emd.std": "Standard deviation",
+    "emd.standard_error": "Standard error of the mean",
+    "emd.median": "Median",
+    "emd.quantile_16": "16 % quantile",
+    "emd.quantile_84": "84 % quantile",
+    "emd.modules": "Validation modules measured",
+    "emd.empty": "Empty modules (not in the mean)",
+    "emd.empty_output": "Modules that come back empty",
+    "csim.vectors": "Vectors compared, C++ against Keras",
+    "csim.mismatches": "Vectors that differ",
+    "cosim.passed": "C/RTL co-simulation passed",
+    "flops.total": "FLOPs, encoder (TensorFlow profiler)",
+    "macs.total": "Multiply-accumulates, encoder",
+    "bops.total": "Bit operations, encoder",
+    "params.total": "Parameters, encoder",
+    "latency.cycles": "Latency",
+    "latency.best_cycles": "Latency, best case",
+    "latency.ns": "Latency",
+    "ii.cycles": "Initiation interval",
+    "timing.clock_target_ns": "Clock period asked for",
+    "timing.critical_path_ns": "Critical path",
+    "timing.slack_ns": "Slack",
+    "fpga.lut": "Look-up tables",
+    "fpga.ff": "Flip-flops",
+    "fpga.dsp": "DSP blocks",
+    "fpga.bram": "Block RAM",
+    "asic.area_score": "Catapult area score",
+    "data.modules": "Modules",
+    "data.distance.occ_all": "Distance to published: cells hit",
+    "data.distance.occ_1MT": "Distance to published: cells > 1 MIP_T",
+    "data.distance.maxQ": "Distance to published: largest charge",
+    "data.distance.sumQ": "Distance to published: summed charge",
+}
+_OCCUPANCY = re.compile(r"emd\.occupancy\.(\d+)-(\d+)\.(\w+)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric (or one variant of it).
+
+    Attributes:
+        label: words for it; `name` is the dotted name.
+        cells: the value at each evidence level of the section's columns, MISSING where none.
+        reason: why nothing was measured; empty where something was.
+    """
+
+    name: str
+    label: str
+    unit: str
+    cells: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Metrics that were not measured for one reason."""
+
+    names: tuple[str, ...]
+    reason: str
+
+
+def group_gaps(reasons: Iterable[tuple[str, str]]) -> list[Gap]:
+    """Group pairs of name and reason by reason; an empty reason is no gap."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons:
+        if reason:
+            names.setdefault(reason, []).append(name)
+    return [Gap(tuple(dict.fromkeys(members)), reason) for reason, members in names.items()]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table: `columns` names the evidence level of each cell."""
+
+    title: str
+    columns: tuple[Evidence, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def gaps(self) -> list["Gap"]:
+        """Why rows are without value: one entry a reason."""
+        return group_gaps((row.name, row.reason) for row in self.rows)
+
+
+@dataclass(frozen=True)
+class OccupancyRow:
+    """The earth mover's distance of the modules of one occupancy bin."""
+
+    cells: str
+    modules: str
+    mean: str
+    std: str
+    median: str
+    quantiles: str
+
+
+def sections(summary: Summary) -> list[Section]:
+    """The metrics in tables, in the order of the summary; none is left out."""
+    rest = [metric for metric in summary.metrics if not _OCCUPANCY.fullmatch(metric.name)]
+    found = []
+    for title, prefixes in _SECTIONS.items():
+        members = [m for m in rest if not prefixes or m.name.split(".")[0] in prefixes]
+        rest = [metric for metric in rest if metric not in members]
+        if members:
+            found.append(_section(title, members))
+    return found
+
+
+def occupancy_rows(summary: Summary) -> list[OccupancyRow]:
+    """The distance by occupancy, for each bin that the summary holds."""
+    bins: dict[tuple[int, int], dict[str, Metric]] = {}
+    for metric in summary.metrics:
+        if match := _OCCUPANCY.fullmatch(metric.name):
+            edges = (int(match[1]), int(match[2]))
+            bins.setdefault(edges, {})[match[3]] = metric
+    last = max((upper for _, upper in bins), default=0)
+    rows = []
+    for (lower, upper), parts in sorted(bins.items()):
+        shown = {
+            name: format_value(m.value) if name == "modules" else _three_decimals(m.value)
+            for name, m in parts.items()
+        }
+        measured = parts["mean"].value is not None
+        rows.append(
+            OccupancyRow(
+                cells=f"{lower} to {upper if upper == last else upper - 1}",
+                modules=shown["modules"],
+                mean=f"{shown['mean']} \u00b1 {shown['standard_error']}" if measured else MISSING,
+                std=shown["std"],
+                median=shown["median"],
+                quantiles=f"{shown['quantile_16']} to {shown['quantile_84']}"
+                if measured
+                else MISSING,
+            )
+        )
+    return rows
+
+
+def format_value(value: object) -> str:
+    """A value for reading: thousands apart, four significant digits, a dash for None."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return f"{int(value):,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return str(value)
+
+
+def _three_decimals(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float | int) else MISSING
+
+
+def _section(title: str, members: Sequence[Metric]) -> Section:
+    measured = {metric.evidence for metric in members if metric.value is not None}
+    promised = {metric.evidence for metric in members}
+    columns = tuple(level for level in Evidence if level in (measured or promised))
+    rows: dict[tuple[str, str | None], list[Metric]] = {}
+    for metric in members:
+        rows.setdefault((metric.name, metric.variant), []).append(metric)
+    return Section(title, columns, tuple(_row(records, columns) for records in rows.values()))
+
+
+def _row(records: list[Metric], columns: tuple[Evidence, ...]) -> Row:
+    first = records[0]
+    values = {m.evidence: format_value(m.value) for m in records if m.value is not None}
+    label = _LABELS.get(first.name, first.name)
+    return Row(
+        name=first.name,
+        label=f"{label} ({first.variant})" if first.variant else label,
+        unit=first.unit,
+        cells=tuple(values.get(level, MISSING) for level in columns),
+        reason="" if values else "; ".join(dict.fromkeys(m.reason or "" for m in records)),
+    )

@@ -1,0 +1,84 @@
+"""The report as tables on the terminal."""
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reports.metrics import Evidence
+from reports.report import Progress, Report
+from reports.tables import MISSING, format_value
+from reports.verdict import Outcome, describe
+
+_COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NOT_MEASURED: "yellow"}
+_STAGE_COLOURS = {Progress.DONE: "green", Progress.SKIPPED: "yellow", Progress.MISSING: "yellow"}
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print all but the pictures and the layer types."""
+    summary = report.summary
+    console.print(_metrics_table(report))
+    _print_reasons(report, console)
+    if report.occupancy:
+        console.print(_occupancy_table(report))
+    console.print(_stage_table(report))
+    console.print(_check_table(report))
+    verdict = Text(f"{summary.model} on {summary.target}: ")
+    verdict.append(report.outcome.value.upper(), style=f"bold {_COLOURS[report.outcome]}")
+    console.print(verdict.append(f" ({describe(report.checks)})"))
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _metrics_table(report: Report) -> Table:
+    """All sections in one table: a level that any section has is a column."""
+    levels = [level for level in Evidence if any(level in s.columns for s in report.sections)]
+    table = _table(f"{report.summary.model} on {report.summary.target}", "metric")
+    for level in levels:
+        table.add_column(level.value, justify="right")
+    table.add_column("unit")
+    for section in report.sections:
+        table.add_section()
+        table.add_row(Text(section.title, style="bold"))
+        for row in section.rows:
+            by_level = dict(zip(section.columns, row.cells, strict=True))
+            cells = [by_level.get(level, "") for level in levels]
+            table.add_row(Text(f"  {row.label}"), *cells, Text(row.unit))
+    return table
+
+
+def _print_reasons(report: Report, console: Console) -> None:
+    for gap in [gap for section in report.sections for gap in section.gaps]:
+        console.print(Text(f"{MISSING} {', '.join(gap.names)}: {gap.reason}", style="dim"))
+
+
+def _occupancy_table(report: Report) -> Table:
+    table = _table("\nEarth mover's distance by occupancy [half pitch]")
+    for heading in ("occupancy", "modules", "mean", "std", "median", "16 to 84 %"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in report.occupancy:
+        table.add_row(row.cells, row.modules, row.mean, row.std, row.median, row.quantiles)
+    return table
+
+
+def _stage_table(report: Report) -> Table:
+    table = _table("Stages", "stage", "state", "detail")
+    for stage in report.stages:
+        state = Text(stage.progress.value, style=_STAGE_COLOURS[stage.progress])
+        table.add_row(stage.name, state, Text(stage.detail))
+    return table
+
+
+def _check_table(report: Report) -> Table:
+    table = _table("Demands of the target", "metric", "demanded", "found", "evidence", "outcome")
+    for check in report.checks:
+        found = format_value(check.found.value) if check.found else MISSING
+        evidence = check.found.evidence.value if check.found else MISSING
+        outcome = Text(check.outcome.value, style=_COLOURS[check.outcome])
+        table.add_row(check.metric, check.demand, found, evidence, outcome)
+    return table
