@@ -47,7 +47,7 @@ def _collect_lines(node: yaml.Node, path: tuple[Any, ...], lines: _Lines, file: 
             if not isinstance(key_node, yaml.ScalarNode):
                 line = key_node.start_mark.line + 1
                 raise InputError(f"{file}:{line}: a key must be a plain word")
-            key, line = key_node.value, key_node.start_mark.line + 1
+            key, line = str(key_node.value), key_node.start_mark.line + 1
             if key in seen:
                 raise InputError(f"{file}:{line}: key '{key}' is given twice; remove one")
             seen.add(key)
@@ -78,7 +78,9 @@ def read_yaml(file: Path | str) -> tuple[Any, dict[tuple[Any, ...], int]]:
         if node is not None:
             _collect_lines(node, (), lines, file)
         return yaml.load(text, Loader=_LineLoader), lines
-    except yaml.YAMLError as error:
+    except InputError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # bad syntax, number, alias
         raise InputError(f"{file}: not valid YAML: {error}") from error
 
 

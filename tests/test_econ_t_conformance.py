@@ -1,0 +1,153 @@
+"""The conformance command, on folders made here."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.__main__ import main
+from testbench.econ_t.encoder_weights import EncoderWeights
+from testbench.econ_t.golden_model import transmit
+from testbench.econ_t.links import (
+    INPUT_COLUMN,
+    OUTPUT_COLUMN,
+    OUTPUT_LINKS,
+    pack,
+    read_link_csv,
+    write_link_csv,
+)
+from testbench.econ_t.register_file import write_registers
+from testbench.econ_t.registers import Algorithm, Registers
+
+INPUTS = pack(np.random.default_rng(5).integers(0, 128, (40, 48)), np.arange(40))
+WEIGHTS = EncoderWeights(
+    *(np.zeros(shape, dtype=int) for shape in ((3, 3, 1, 8), (8,), (128, 16), (16,)))
+)
+SETTINGS = Registers(
+    weights=WEIGHTS,
+    high_density=True,
+    drop_lsb=3,
+    threshold=(400_000,) * 48,
+    use_sum=False,
+    buffer_t1=60,
+)
+
+
+def make_folder(root: Path, name: str, registers: Registers, rows: int | None = None) -> Path:
+    if not (root / "testInput.csv").exists():
+        write_link_csv(root / "testInput.csv", INPUT_COLUMN, INPUTS)
+    folder = root / name
+    folder.mkdir()
+    write_registers(folder / "init.yaml", registers)
+    links = transmit(INPUTS, registers).links
+    write_link_csv(folder / "testOutput.csv", OUTPUT_COLUMN, links[:rows])
+    return folder
+
+
+def flip(folder: Path, row: int, link: int, mask: int) -> None:
+    file = folder / "testOutput.csv"
+    links = read_link_csv(file, OUTPUT_COLUMN, OUTPUT_LINKS)
+    links[row, link] ^= np.uint32(mask)
+    write_link_csv(file, OUTPUT_COLUMN, links)
+
+
+def run(root: Path, capsys) -> tuple[int, list[str], str]:
+    status = main(["conformance", str(root)])
+    streams = capsys.readouterr()
+    return status, streams.out.splitlines(), streams.err
+
+
+def test_all_algorithms_pass(tmp_path, capsys) -> None:
+    for algorithm in Algorithm:
+        registers = replace(SETTINGS, algorithm=algorithm, etx=2)
+        make_folder(tmp_path, algorithm.title, registers, rows=40)
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 0
+    assert lines[-1] == "5 passed, 0 failed"
+    assert [line.split("  ")[0] for line in lines[:-1]] == sorted(a.title for a in Algorithm)
+    assert all("40 of 40 BX exact" in line for line in lines[:-1])
+    assert "super trigger cell type 1, 2 eTx" in lines[3]
+
+
+def test_rows_that_drain_the_buffer_count(tmp_path, capsys) -> None:
+    make_folder(tmp_path, "TS", replace(SETTINGS, algorithm=Algorithm.THRESHOLD_SUM, etx=2))
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 0
+    assert " of 40 BX" not in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "etx", "case"),
+    [
+        (Algorithm.AUTOENCODER, 5, (7, 0, 1 << 31, "header: expected 23, found 7")),
+        (Algorithm.AUTOENCODER, 5, (7, 4, 0b10, "latent 0: expected 2, found 0")),
+        (Algorithm.AUTOENCODER, 5, (7, 5, 1, "link 5 (not in use): expected 00000001")),
+        (Algorithm.BEST_CHOICE, 2, (3, 0, 1 << 19, "address 0: expected")),
+        (Algorithm.BEST_CHOICE, 13, (3, 0, 1 << 19, "map bit 0: expected 0, found 1")),
+        (Algorithm.BEST_CHOICE, 13, (3, 12, 1 << 16, "(fill bits): expected")),
+        (Algorithm.REPEATER, 13, (0, 0, 1 << 26, "charge 0: expected")),
+        (Algorithm.REPEATER, 13, (0, 12, 1, "link 12 (idle word): expected 00000001")),
+        (Algorithm.SUPER_TRIGGER_CELL, 2, (9, 1, 1 << 31, "sum ")),
+    ],
+)
+def test_first_difference_is_named(tmp_path, capsys, algorithm, etx, case) -> None:
+    row, link, mask, field = case
+    folder = make_folder(tmp_path, "set", replace(SETTINGS, algorithm=algorithm, etx=etx))
+    flip(folder, row, link, mask)
+    flip(folder, row + 5, 0, 1)
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1
+    assert lines[-1] == "0 passed, 1 failed"
+    assert "38 of 40 BX exact; FAILED: first difference at BX " in lines[0]
+    assert f"at BX {row}, " in lines[0] and field in lines[0]
+
+
+def test_difference_in_a_waiting_frame_names_its_bx(tmp_path, capsys) -> None:
+    registers = replace(SETTINGS, algorithm=Algorithm.THRESHOLD_SUM, etx=1)
+    sent = transmit(INPUTS, registers)
+    row = int(np.flatnonzero(sent.frame[:, 0] == 1)[0])  # where the frame of BX 1 starts
+    assert row > 1 and sent.word[row, 0] == 0
+    folder = make_folder(tmp_path, "TS", registers)
+    flip(folder, row, 0, 1 << 27)
+    _, lines, _ = run(tmp_path, capsys)
+    assert f"first difference at BX {row}, header of BX 1: expected 0, found 1" in lines[0]
+
+
+def test_folders_that_cannot_be_compared_fail_by_name(tmp_path, capsys) -> None:
+    good = replace(SETTINGS, algorithm=Algorithm.BEST_CHOICE, etx=4)
+    make_folder(tmp_path, "a_good", good)
+    make_folder(tmp_path, "b_no_output", good).joinpath("testOutput.csv").unlink()
+    make_folder(tmp_path, "c_short", good, rows=39)
+    make_folder(tmp_path, "d_text", good).joinpath("testOutput.csv").write_text("nothing here\n")
+    (tmp_path / "e_empty").mkdir()
+    broken = make_folder(tmp_path, "f_broken", good) / "init.yaml"
+    broken.write_text("ECON-T: [")
+    stc = make_folder(tmp_path, "g_type_7", replace(SETTINGS, algorithm=Algorithm(1), etx=1))
+    text = (stc / "init.yaml").read_text()
+    (stc / "init.yaml").write_text(re.sub(r"(stc_type:\s+param_value: )1", r"\g<1>7", text))
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1
+    assert lines[-1] == "1 passed, 6 failed"
+    expected = {
+        "a_good": "40 of 40 BX exact",
+        "b_no_output": "FAILED: .*testOutput.csv: cannot be read",
+        "c_short": "FAILED: .*39 rows for the 40 bunch crossings",
+        "d_text": "FAILED: .*expected 13 words",
+        "e_empty": "FAILED: .*init.yaml: cannot be read",
+        "f_broken": "FAILED: .*not valid YAML",
+        "g_type_7": "FAILED: stc_type 7 is not supported",
+    }
+    for line, (name, text) in zip(lines[:-1], expected.items(), strict=True):
+        assert re.match(rf"{name} .*{text}", line)
+
+
+def test_bad_folders_are_input_errors(tmp_path, capsys) -> None:
+    status, _, error = run(tmp_path / "none", capsys)
+    assert status == 2 and "no such folder" in error
+    status, _, error = run(tmp_path, capsys)
+    assert status == 2 and "testInput.csv" in error
+    write_link_csv(tmp_path / "testInput.csv", INPUT_COLUMN, INPUTS)
+    status, _, error = run(tmp_path, capsys)
+    assert status == 2 and "no folder to check" in error
