@@ -217,7 +217,8 @@ def _emd_picture(distances: npt.NDArray, model: str) -> Picture:
         axes.set_ylim(0, 1.25 * max(counts.max(), 1))
         axes.set_xlabel(EMD_LABEL)
         axes.set_ylabel(f"Modules / {edges[1]:.2g}")
-        axes.legend(loc="upper right")
+        if len(distances):
+            axes.legend(loc="upper right")
         _head(axes, model, f"{len(distances):,} validation modules")
 
     caption = (
@@ -304,6 +305,8 @@ def _picture(name: str, title: str, caption: str, draw: Callable[[Figure], None]
     with matplotlib.rc_context(_STYLE):
         figure = Figure()
         draw(figure)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, then written in two formats
     return Picture(name, title, caption, figure)
 
 

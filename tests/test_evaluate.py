@@ -1,0 +1,145 @@
+"""The evaluation step on a stand-in autoencoder: which modules count, and what is written."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import flows.evaluate as step
+from flows.__main__ import main
+from flows.evaluate import evaluate
+from flows.layout import ModelLayout, model_layout
+from hw.errors import InputError
+from models.emd import emd
+from models.quality import OCCUPANCY_BINS, in_bin, occupancy
+from reports.metrics import read_metrics
+
+MODEL = "8x8_c8_S2_qK"
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelLayout:
+    """A trained model of 300 validation modules, 20 of them empty, whose decoder smears charges."""
+    layout = model_layout(tmp_path, MODEL)
+    rng = np.random.default_rng(5)
+    filled = rng.random((300, 48)) < rng.random((300, 1)) ** 3
+    calq = np.where(filled, rng.integers(1, 500, (300, 48)), 0).astype(np.float32)
+    calq[:, 0] += 1
+    calq[::15] = 0
+    layout.train.mkdir(parents=True)
+    np.savez(layout.validation, calq=calq, eta=np.linspace(1.5, 3, 300, dtype=np.float32))
+    layout.settings.write_text(json.dumps({"arrangement": "8x8", "normalisation": "msb"}))
+    for part in ("encoder", "decoder"):
+        layout.network(part).write_bytes(part.encode())
+
+    def smear(layout, validation):
+        cells = validation.calq / 2 + validation.calq[:, ::-1] / 4 + 0.01
+        return cells.astype(np.float32), np.ones((len(cells), 16), dtype=np.float32)
+
+    monkeypatch.setattr(step, "_reconstruct", smear)
+    return layout
+
+
+def _evaluate(layout: ModelLayout, **options) -> dict[str, object]:
+    metrics = evaluate(layout.folder.parent, MODEL, skip_plot=True, **options)
+    return {metric.name: metric.value for metric in metrics}
+
+
+def test_figures_equal_an_independent_recomputation(trained):
+    values = _evaluate(trained)
+    calq = np.load(trained.validation)["calq"].astype(float)
+    outputs = calq / 2 + calq[:, ::-1] / 4 + 0.01
+    filled = calq.sum(axis=1) > 0
+    expected = emd(calq[filled], outputs[filled])
+    assert values["emd.mean"] == pytest.approx(expected.mean(), abs=1e-6)
+    assert values["emd.std"] == pytest.approx(expected.std(), abs=1e-6)
+    assert values["emd.median"] == pytest.approx(np.median(expected), abs=1e-6)
+    assert (values["emd.modules"], values["emd.empty"], values["emd.empty_output"]) == (280, 20, 0)
+    occupied = occupancy(calq[filled])
+    low = expected[in_bin(occupied, 0, 2, OCCUPANCY_BINS)]
+    assert values["emd.occupancy.0-2.mean"] == pytest.approx(low.mean(), abs=1e-6)
+    assert values["emd.occupancy.0-2.modules"] == len(low)
+
+
+def test_metrics_and_per_module_results_are_written(trained):
+    evaluate(trained.folder.parent, MODEL, skip_plot=False)
+    written = {metric.name: metric for metric in read_metrics(trained.evaluate_metrics)}
+    assert written["emd.mean"].unit == "half pitch" and written["emd.mean"].better == "lower"
+    assert written["emd.mean"].provenance.tools["POT"]
+    with np.load(trained.evaluation) as stored:
+        assert stored["emd"].shape == stored["occupancy"].shape == stored["eta"].shape == (300,)
+        assert np.isnan(stored["emd"]).sum() == 20
+        np.testing.assert_allclose(
+            stored["sample_output"].sum(axis=1), stored["sample_input"].sum(axis=1), rtol=1e-5
+        )
+        assert (np.diff(stored["occupancy"][stored["sample"]]) >= 0).all()
+    assert {path.name for path in (trained.evaluate / "plots").iterdir()} == {
+        "emd.png",
+        "emd_occupancy.png",
+        "displays.png",
+    }
+
+
+def test_a_limit_takes_modules_evenly_and_full_takes_all(trained):
+    assert _evaluate(trained, modules=30)["emd.modules"] + 2 <= 30
+    with np.load(trained.evaluation) as stored:
+        assert len(stored["emd"]) == 30
+        assert stored["eta"][[0, -1]].tolist() == [1.5, 3.0]
+    assert _evaluate(trained, modules=30, full=True)["emd.modules"] == 280
+    assert _evaluate(trained, modules=0)["emd.modules"] == 280
+
+
+def test_a_decoder_that_answers_nothing_is_told_apart(trained, monkeypatch):
+    monkeypatch.setattr(
+        step, "_reconstruct", lambda _, v: (np.zeros_like(v.calq), np.ones((len(v.calq), 16)))
+    )
+    metrics = {m.name: m for m in evaluate(trained.folder.parent, MODEL, skip_plot=True)}
+    assert metrics["emd.mean"].value is None and metrics["emd.mean"].reason
+    assert (metrics["emd.empty"].value, metrics["emd.empty_output"].value) == (20, 280)
+
+
+def test_a_model_without_decoder_is_not_measured_and_says_so(trained):
+    _evaluate(trained)
+    trained.network("decoder").unlink()
+    metrics = evaluate(trained.folder.parent, MODEL)
+    assert all(metric.value is None and "no decoder" in metric.reason for metric in metrics)
+    assert not trained.evaluation.exists()  # what an earlier decoder gave does not linger
+
+
+def test_the_command_reports_the_mean(trained, capsys):
+    build = str(trained.folder.parent)
+    assert main(["evaluate", "--build", build, "--model", MODEL, "--skip-plot"]) == 0
+    printed = capsys.readouterr().out
+    assert "half pitch" in printed and "280 modules (20 empty ones apart)" in printed
+
+
+def test_an_untrained_model_is_refused_with_the_remedy(tmp_path):
+    with pytest.raises(InputError, match=f"make train MODEL={MODEL}"):
+        evaluate(tmp_path, MODEL)
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"arrangement": "8x9", "normalisation": "msb"}, "arrangement '8x9' is unknown"),
+        ({"arrangement": "8x8", "normalisation": "sum"}, "normalisation 'sum' is unknown"),
+        ({"normalisation": "msb"}, "arrangement 'None' is unknown"),
+    ],
+)
+def test_unknown_settings_are_named(trained, settings, complaint):
+    trained.settings.write_text(json.dumps(settings))
+    with pytest.raises(InputError, match=complaint):
+        evaluate(trained.folder.parent, MODEL)
+
+
+def test_damaged_validation_modules_are_named(trained):
+    trained.validation.write_text("no archive")
+    with pytest.raises(InputError, match=r"validation\.npz"):
+        evaluate(trained.folder.parent, MODEL)
+    np.savez(trained.validation, charges=np.ones((2, 48)))
+    with pytest.raises(InputError, match="no array of charges 'calq'"):
+        evaluate(trained.folder.parent, MODEL)
+    np.savez(trained.validation, calq=np.ones((0, 48)))
+    with pytest.raises(InputError, match="no validation modules"):
+        evaluate(trained.folder.parent, MODEL)
