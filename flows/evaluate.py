@@ -114,9 +114,8 @@ def evaluate(
 
     layout = model_layout(build, model)
     validation = _read_validation(layout, limit=0 if full else modules)
-    parts = [layout.network(part) for part in ("encoder", "decoder")]
     source = provenance(
-        model_hash=file_hash(*(part for part in parts if part.is_file())),
+        model_hash=file_hash(layout.network("encoder")),
         data_hash=file_hash(layout.validation),
         packages=("POT",),
     )
@@ -191,7 +190,7 @@ def _reconstruct(
     layout: ModelLayout, validation: _Validation
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The autoencoder's charges (n, 48), as fractions of each module's scale, and its latents."""
-    from models.encoder import load_network
+    from models.network_files import load_network
 
     encoder = load_network(layout.network("encoder"))
     decoder = load_network(layout.network("decoder"))

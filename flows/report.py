@@ -16,7 +16,7 @@ from flows.layout import (
     model_layout,
     target_layout,
 )
-from flows.provenance import provenance
+from flows.provenance import file_hash, provenance
 from flows.stages import data_of_model, stages, state
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError
@@ -76,6 +76,7 @@ def collect(build: Path, model: str, target: str, data: Path | None = None) -> R
     _refuse_unknown(build, model)
     of_model, of_target = model_layout(build, model), target_layout(build, model, target)
     of_data = data_of_model(build, model, data)
+    encoder = of_model.network("encoder")
     steps = stages(build, model, target, of_data)
     states = [state(step) for step in steps]
     metrics = [m for step in steps if step.metrics.is_file() for m in read_metrics(step.metrics)]
@@ -96,7 +97,7 @@ def collect(build: Path, model: str, target: str, data: Path | None = None) -> R
             **dict.fromkeys(("flops", "macs", "bops", "params"), remedies["flops"]),
             **dict.fromkeys(("latency", "ii", "fpga"), no_tool),
         },
-        provenance=provenance(),
+        provenance=provenance(model_hash=file_hash(encoder) if encoder.is_file() else None),
     )
     distances = {
         m.name.removeprefix("data.distance."): float(m.value)

@@ -16,7 +16,7 @@ PROMISED = {
     "emd.std": "half pitch",
     "flops.total": "FLOP",
     "macs.total": "MAC",
-    "bops.total": "BOP",
+    "bops.total": "bit operations",
     "params.total": "parameters",
     "latency.cycles": "cycles",
     "latency.ns": "ns",

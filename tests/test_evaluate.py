@@ -16,6 +16,7 @@ from models.quality import OCCUPANCY_BINS, in_bin, occupancy
 from reports.metrics import read_metrics
 
 MODEL = "8x8_c8_S2_qK"
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "econt"
 
 
 @pytest.fixture
@@ -112,6 +113,55 @@ def test_the_command_reports_the_mean(trained, capsys):
     assert main(["evaluate", "--build", build, "--model", MODEL, "--skip-plot"]) == 0
     printed = capsys.readouterr().out
     assert "half pitch" in printed and "280 modules (20 empty ones apart)" in printed
+
+
+@pytest.mark.slow
+def test_a_real_network_is_read_from_its_files(tmp_path):
+    from models.encoder import build_networks
+    from models.geometry import ARRANGEMENTS
+    from models.normalisation import normalise
+    from models.zoo import load_model_spec
+
+    networks = build_networks(load_model_spec(MODEL))
+    layout = _save(tmp_path, networks.encoder, networks.decoder)
+    calq = np.random.default_rng(2).integers(0, 300, (50, 48)).astype(np.float32)
+    np.savez(layout.validation, calq=calq)
+    arrangement = ARRANGEMENTS["8x8"]
+    images = arrangement.to_images(normalise(calq)[0])
+    outputs = arrangement.to_cells(networks.autoencoder.predict(images, verbose=0))
+    assert _evaluate(layout)["emd.mean"] == pytest.approx(emd(calq, outputs).mean(), abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is absent")
+def test_the_published_autoencoder_has_its_known_distance_on_real_data(tmp_path):
+    from models.network_files import load_foreign
+
+    name = "{}_8x8_c8_S2_tele_qK_6bit"
+    encoder, decoder = (
+        load_foreign(
+            *(
+                SHARED / "published_encoder" / f"{name.format(part)}.{suffix}"
+                for suffix in ("json", "hdf5")
+            )
+        )
+        for part in ("encoder", "decoder")
+    )
+    layout = _save(tmp_path, encoder, decoder)
+    csv = SHARED / "nElinks_5" / "ttbar_pu200_module.csv"
+    calq = np.loadtxt(csv, delimiter=",", skiprows=1, usecols=range(1, 49), max_rows=300)
+    np.savez(layout.validation, calq=calq.astype(np.float32))
+    assert _evaluate(layout)["emd.mean"] == pytest.approx(0.8436, abs=5e-5)
+
+
+def _save(build: Path, encoder, decoder) -> ModelLayout:
+    layout = model_layout(build, MODEL)
+    layout.train.mkdir(parents=True)
+    encoder.save(layout.network("encoder"))
+    decoder.save(layout.network("decoder"))
+    layout.settings.write_text(json.dumps({"arrangement": "8x8", "normalisation": "msb"}))
+    return layout
 
 
 def test_an_untrained_model_is_refused_with_the_remedy(tmp_path):
