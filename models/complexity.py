@@ -54,11 +54,14 @@ class LayerCost:
 
 
 def float_ops(network: keras.Model) -> int:
-    """FLOPs of one inference (definition at the head of this module)."""
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
+    """FLOPs of one inference (definition at the head of this module).
 
+    Raises:
+        InputError: the network takes inputs of any size.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    _require_fixed_shapes(network)
     plain = _without_quantisers(network)
     inputs = [tf.TensorSpec([1, *tensor.shape[1:]], tensor.dtype) for tensor in plain.inputs]
     call = tf.function(lambda *tensors: plain(list(tensors) if len(tensors) > 1 else tensors[0]))
@@ -77,9 +80,20 @@ def layer_costs(network: keras.Model) -> list[LayerCost]:
     """Cost of every layer that has parameters, in the network's order.
 
     Raises:
-        InputError: a layer with parameters of a kind whose operations are not defined here.
+        InputError: a layer with parameters of a kind whose operations are not defined here, or a
+            network that takes inputs of any size.
     """
+    _require_fixed_shapes(network)
     return _costs(network, "", _FLOAT_BITS)
+
+
+def _require_fixed_shapes(network: keras.Model) -> None:
+    for tensor in network.inputs:
+        if None in tensor.shape[1:]:
+            raise InputError(
+                f"the network's input has the shape {tuple(tensor.shape[1:])}: operations can be "
+                "counted for a fixed size only"
+            )
 
 
 def _without_quantisers(network: keras.Model) -> keras.Model:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from hw.errors import InputError
 from hw.fixed_point import FixedFormat
@@ -12,6 +12,7 @@ from models.geometry import ARRANGEMENTS, Arrangement
 
 _FOLDER = Path(__file__).parent / "zoo"
 _SUFFIX = ".yaml"
+_OWN_SUFFIXES = (_SUFFIX, ".yml")
 _MAX_BITS = 24  # float32, in which Keras computes, holds 24-bit codes exactly
 _POOL = 2
 _YAML_LIST = Field(strict=False)  # YAML and JSON know lists only; the record holds a tuple
@@ -152,11 +153,15 @@ class ModelSpec(StrictRecord):
     copies: Copies | None = None
     quantisation: Quantisation | None = None
 
+    @field_validator("arrangement")
+    @classmethod
+    def _is_an_arrangement(cls, name: str) -> str:
+        if name not in ARRANGEMENTS:
+            raise ValueError(f"unknown '{name}'; {did_you_mean(name, list(ARRANGEMENTS))}")
+        return name
+
     @model_validator(mode="after")
     def _is_buildable(self) -> "ModelSpec":
-        if self.arrangement not in ARRANGEMENTS:
-            hint = did_you_mean(self.arrangement, list(ARRANGEMENTS))
-            raise ValueError(f"arrangement: unknown '{self.arrangement}'; {hint}")
         if self.channels_first not in (None, self.image.channels_first):
             raise ValueError(
                 f"channels_first: arrangement '{self.arrangement}' has its channels "
@@ -204,7 +209,7 @@ def load_model_spec(name: str) -> ModelSpec:
         InputError: no such model (with a suggestion) or file, or a fault in the file, told with
             its line and key.
     """
-    if name.endswith(_SUFFIX):
+    if name.endswith(_OWN_SUFFIXES):
         return _read_spec(Path(name))
     if name not in model_names():
         raise InputError(
