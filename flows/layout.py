@@ -65,6 +65,21 @@ class ModelLayout:
         return self.train / "validation.npz"
 
     @property
+    def validation_csv(self) -> Path:
+        """Folder of CSV files of the first validation modules: inputs, latents, decoded outputs."""
+        return self.train / "csv"
+
+    @property
+    def energies(self) -> Path:
+        """Simulated energies of the validation modules (CSV), where asked for."""
+        return self.train / "energies.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        """State of a training that is not finished; beside `train`, which holds finished ones."""
+        return self.folder / "checkpoint.npz"
+
+    @property
     def golden(self) -> Path:
         """An imported model's golden pairs: arrays `images` and `latents`; may be absent."""
         return self.train / "golden.npz"

@@ -1,4 +1,4 @@
-"""Charges to the network's input range and back: the shift that the ASIC does, or by the maximum."""
+"""Charges to the network's input range and back: by the ASIC's shift, or by the maximum."""
 
 from enum import StrEnum
 
@@ -37,3 +37,30 @@ def normalise(
     """
     scale = scale_of(calq, mode)
     return (calq / scale[:, None]).astype(np.float32), scale
+
+
+def restore(
+    fractions: npt.NDArray,
+    calq: npt.NDArray,
+    mode: Normalisation = Normalisation.MSB,
+    *,
+    match_sum: bool = False,
+    maximum: float | None = None,
+) -> npt.NDArray[np.float32]:
+    """Charges in CALQ counts, shape (n, 48), from what a decoder gives for the modules `calq`.
+
+    Args:
+        fractions: decoded cells, shape (n, 48), in units of each module's scale.
+        calq: the charges that were encoded, shape (n, 48).
+        match_sum: rescale each module so that its summed charge is that of `calq`; a module whose
+            decoded cells are all zero stays so.
+        maximum: upper limit of each charge, in CALQ counts; applied last.
+    """
+    charges = fractions.astype(np.float64) * scale_of(calq, mode)[:, None]
+    if match_sum:
+        sums = charges.sum(axis=1, keepdims=True)
+        expected = calq.sum(axis=1, keepdims=True, dtype=np.float64)
+        charges *= np.divide(expected, sums, out=np.zeros_like(sums), where=sums > 0)
+    if maximum is not None:
+        charges = np.minimum(charges, maximum)
+    return charges.astype(np.float32)
