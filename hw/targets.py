@@ -1,0 +1,105 @@
+"""Hardware targets: what an encoder is built for, with which tool, and what it may cost."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from hw.errors import InputError
+from hw.strict_config import StrictRecord, did_you_mean, read_yaml, validate_record
+
+_FOLDER = Path(__file__).resolve().parent / "targets"
+
+
+class Budget(StrictRecord):
+    """Bounds on one metric, both included; at least one is given."""
+
+    max: float | None = None
+    min: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.max is None and self.min is None:
+            raise ValueError("a budget needs 'max', 'min' or both")
+        if self.max is not None and self.min is not None and self.min > self.max:
+            raise ValueError(f"'min' {self.min:g} exceeds 'max' {self.max:g}")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies within the bounds."""
+        return not (
+            (self.max is not None and value > self.max)
+            or (self.min is not None and value < self.min)
+        )
+
+
+class Target(StrictRecord):
+    """One hardware target.
+
+    Attributes:
+        name: the stem of its YAML file (no key in it), which also names the build folder.
+        description: one line for reports.
+        backend: hls4ml back end, which is the HLS tool that the C++ is written for.
+        part: FPGA part number; None for an ASIC.
+        asic_library: Catapult technology library; None for an FPGA.
+        clock_period_ns: clock period in ns.
+        io_type: `io_parallel` (the whole image each clock) or `io_stream` (pixel by pixel).
+        strategy: hls4ml's `Latency` (unrolled) or `Resource` (multipliers shared).
+        reuse_factor: how many multiplications share one multiplier.
+        budgets: bounds by metric name, such as `csim.mismatches`.
+    """
+
+    name: str = Field(pattern=r"^\w[\w.+-]*$")
+    description: str
+    backend: Literal["Catapult", "Vitis", "Vivado"]
+    part: str | None = None
+    asic_library: str | None = None
+    clock_period_ns: float = Field(gt=0)
+    io_type: Literal["io_parallel", "io_stream"] = "io_parallel"
+    strategy: Literal["Latency", "Resource"] = "Latency"
+    reuse_factor: int = Field(default=1, ge=1)
+    budgets: dict[str, Budget] = Field(default={})
+
+    @model_validator(mode="after")
+    def _one_technology(self) -> Self:
+        if (self.part is None) == (self.asic_library is None):
+            raise ValueError("give either 'part' (FPGA) or 'asic_library' (ASIC)")
+        if self.asic_library is not None and self.backend != "Catapult":
+            raise ValueError(f"'asic_library' needs backend Catapult, not {self.backend}")
+        return self
+
+    @property
+    def technology(self) -> str:
+        """The FPGA part or the ASIC library."""
+        return self.part or self.asic_library or ""
+
+
+def target_names() -> list[str]:
+    """Names of the targets that come with the project."""
+    return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
+
+
+def load_target(name: str) -> Target:
+    """The target of that name, or the one described by the YAML file at that path.
+
+    Raises:
+        InputError: no such target (with a suggestion), or a faulty YAML file.
+    """
+    if name.endswith((".yaml", ".yml")):
+        file = Path(name)
+    elif name in target_names():
+        file = _FOLDER / f"{name}.yaml"
+    else:
+        raise InputError(
+            f"unknown target '{name}'; {did_you_mean(name, target_names())}"
+            f" (targets are {_FOLDER.name}/*.yaml in hw/; a path to a YAML file works too)"
+        )
+    data, lines = read_yaml(file)
+    if not isinstance(data, dict):
+        raise InputError(f"{file}: expected a mapping of keys to values at the top level")
+    if "name" in data:
+        raise InputError(
+            f"{file}:{lines[('name',)]}: unknown key 'name'; a target is named by its file: "
+            f"'{file.stem}'"
+        )
+    return validate_record(Target, data | {"name": file.stem}, file, lines)
