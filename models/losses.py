@@ -33,8 +33,9 @@ _OWN = ("weightedMSE", "telescopeMSE", "sinkhorn")
 
 SINKHORN_REGULARISATION = 0.5 / HALF_PITCH_CM  # in half pitches; the reference's is 0.5 cm
 _SINKHORN_STEPS = 1000
-_SINKHORN_TOLERANCE = 1e-4  # of the total charge, in the marginals
-_SMALLEST_FRACTION = 1e-30  # in place of 0; carries no charge to speak of
+_SINKHORN_TOLERANCE = 1e-5  # of the total charge, in the marginals
+_SMALLEST_CHARGE = 1e-30  # in place of 0
+_LEAST_FLOW = 1e-9  # of a cell's charge; flows below it leave no trace in the gradient
 _LARGEST_EXPONENT = 300.0  # of the kernel; float64 reaches 709, and the scalings may double it
 
 
@@ -145,9 +146,8 @@ class Sinkhorn:
 
 def _fractions(cells: tf.Tensor) -> tf.Tensor:
     """Each cell's part of its module's charge, in float64, and no part quite 0."""
-    cells = tf.maximum(tf.cast(cells, tf.float64), 0.0)
-    fractions = tf.math.divide_no_nan(cells, tf.reduce_sum(cells, axis=1, keepdims=True))
-    return tf.maximum(fractions, _SMALLEST_FRACTION)
+    cells = tf.maximum(tf.cast(cells, tf.float64), _SMALLEST_CHARGE)
+    return cells / tf.reduce_sum(cells, axis=1, keepdims=True)
 
 
 def _scalings(a: tf.Tensor, b: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -177,9 +177,11 @@ def _sensitivities(plan: tf.Tensor, distances: tf.Tensor) -> tuple[tf.Tensor, tf
     columns = tf.transpose(plan / tf.reduce_sum(plan, axis=1, keepdims=True), (0, 2, 1))
     row_means = tf.reduce_sum(rows * distances, axis=2)[:, :, None]
     column_means = tf.reduce_sum(columns * distances, axis=2)[:, :, None]
-    # I - Q R annihilates constants, which do not matter; adding 1/cells makes it regular
+    # I - Q R annihilates constants, which do not matter, and nearly so what is constant on each of
+    # several groups of cells with no flow between; the two additions make it regular
     cells = distances.shape[0]
-    system = tf.eye(cells, dtype=tf.float64) - columns @ rows + 1.0 / cells
+    identity = tf.eye(cells, dtype=tf.float64)
+    system = (1.0 + _LEAST_FLOW) * identity - columns @ rows + 1.0 / cells
     y = tf.linalg.solve(system, column_means - columns @ row_means)
     x = row_means - rows @ y
     return tf.squeeze(x, axis=2), tf.squeeze(y, axis=2)
