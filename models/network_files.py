@@ -178,12 +178,15 @@ def _parse(text: str | bytes, path: Path) -> dict[str, Any]:
 
 def _check(config: dict[str, Any], path: Path) -> None:
     """Refuse a description that is not of a network, or names what is not on the lists above."""
-    if config.get("class_name") not in _MODELS or not isinstance(config.get("config"), dict):
+    if str(config.get("class_name")) not in _MODELS or not isinstance(config.get("config"), dict):
         raise InputError(
             f"{path}: not the description of a Keras network (class_name must be one of "
             f"{', '.join(sorted(_MODELS))})"
         )
-    _check_node(config, "model", path)
+    try:
+        _check_node(config, "model", path)
+    except RecursionError as error:
+        raise InputError(f"{path}: nested too deeply for a description of a network") from error
 
 
 def _check_node(node: Any, layer: str, path: Path) -> None:
@@ -194,7 +197,7 @@ def _check_node(node: Any, layer: str, path: Path) -> None:
     if not isinstance(node, dict):
         return
     if "class_name" in node:
-        name, inner = node["class_name"], node.get("config")
+        name, inner = str(node["class_name"]), node.get("config")
         if isinstance(inner, dict) and isinstance(inner.get("name"), str):
             layer = inner["name"]
         if name in ("Lambda", "__lambda__", "TFOpLambda", "function"):
@@ -203,7 +206,7 @@ def _check_node(node: Any, layer: str, path: Path) -> None:
                 "replace it by Keras layers"
             )
         if name not in _CLASSES:
-            hint = did_you_mean(str(name), sorted(_LAYERS | _QUANTISERS))
+            hint = did_you_mean(name, sorted(_LAYERS | _QUANTISERS))
             raise InputError(f"{path}: layer '{layer}': unknown class '{name}'; {hint}")
         if name == "InputLayer" and isinstance(inner, dict) and "batch_shape" in inner:
             raise InputError(_keras_3(path))

@@ -197,6 +197,7 @@ def set_in_config(name: str, **entries):
     [
         (set_in_layer("flatten", class_name="Flaten"), ["'flatten'", "'Flaten'", "'Flatten'?"]),
         (set_in_layer("flatten", class_name="Evil"), ["'flatten'", "unknown class 'Evil'"]),
+        (set_in_layer("flatten", class_name=["Dense"]), ["'flatten'", "unknown class"]),
         (set_in_layer("flatten", module="os"), ["'flatten'", "module 'os'"]),
         (set_in_layer("flatten", registered_name="Lambda"), ["'flatten'", "Lambda by another"]),
         (
@@ -229,6 +230,14 @@ def test_odd_descriptions(encoder, tmp_path, change, parts):
         load_architecture(odd)
     for part in ("odd.json", *parts):
         assert part in str(caught.value)
+
+
+def test_bottomless_description(encoder, tmp_path):
+    deep = json.loads("[" * 900 + "]" * 900)
+    architecture, _ = save_pair(encoder, tmp_path)
+    odd = change_json(architecture, tmp_path / "odd.json", set_in_config("flatten", extra=deep))
+    with pytest.raises(InputError, match=r"odd\.json: nested too deeply|cannot build it"):
+        load_architecture(odd)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\x89\xff\x00", b"[" * 100_000])
