@@ -1,4 +1,4 @@
-"""The high-granularity hexagonal module: its 48 trigger cells, their places, and image arrangements.
+"""The hexagonal module: its 48 trigger cells, their places, and how they form images.
 
 A module has three rhombic sectors of 4 x 4 trigger cells; cell 16*s + 4*a + b is row a, column b of
 sector s (the CALQ order of the training data).  Lengths are in units of half a trigger-cell pitch
@@ -123,8 +123,13 @@ def _arrange_6x6x3(transposed: bool) -> Arrangement:
         return Arrangement(
             "6x6x3", (3, 6, 6), cell.ravel(), shown.ravel(), primary.ravel(), channels_first=True
         )
-    channels_last = [array.transpose(1, 2, 0).ravel() for array in (cell, shown, primary)]
-    return Arrangement("6x6x3_tp", (6, 6, 3), *channels_last)
+
+    def channels_last(array: npt.NDArray) -> npt.NDArray:
+        return array.transpose(1, 2, 0).ravel()
+
+    return Arrangement(
+        "6x6x3_tp", (6, 6, 3), channels_last(cell), channels_last(shown), channels_last(primary)
+    )
 
 
 ARRANGEMENTS: dict[str, Arrangement] = {
