@@ -135,6 +135,11 @@ class TargetLayout:
         return self.csim / "metrics.json"
 
     @property
+    def csim_difference(self) -> Path:
+        """The first vector whose codes differ (JSON); present only after a failure."""
+        return self.csim / "first_difference.json"
+
+    @property
     def plots(self) -> Path:
         """The report's pictures as PNG files."""
         return self.folder / "plots"

@@ -1,0 +1,332 @@
+"""Compile the HLS C++ and compare its integer output codes with Keras, vector by vector."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows.layout import (
+    DEFAULT_BUILD,
+    DEFAULT_MODEL,
+    DEFAULT_TARGET,
+    ModelLayout,
+    TargetLayout,
+    model_layout,
+    target_layout,
+)
+from flows.progress import progress
+from flows.provenance import file_hash, provenance
+from flows.validation import read_validation
+from hw.atomic_file import write_text
+from hw.errors import CheckFailed, InputError, ToolMissing
+from hw.fixed_point import Codes
+from hw.hls import HlsProject, NoFixedPoint, read_project
+from reports.metrics import Evidence, Metric, read_metrics, write_metrics
+from testbench.comparison import (
+    Comparison,
+    LayerDifference,
+    compare,
+    first_differing_layer,
+)
+from testbench.csim import (
+    COMPILER,
+    Simulator,
+    compile_project,
+    compiler_version,
+    weight_differences,
+)
+from testbench.stimulus import directed_images
+from testbench.vectors import (
+    Images,
+    Reference,
+    VectorGroup,
+    evenly_spaced,
+    module_group,
+    reference,
+)
+
+VECTORS = 100_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target")
+    parser.add_argument(
+        "--vectors",
+        type=int,
+        default=VECTORS,
+        help="modules to compare, besides the directed set: validation modules, evenly spaced "
+        "over all, and generated ones where those do not suffice",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the directed set and of generated modules"
+    )
+    parser.add_argument(
+        "--or-skip",
+        action="store_true",
+        help="where it cannot be done or finds a difference, record and tell that and succeed: "
+        "the report gives the verdict",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.vectors < 1:
+        raise InputError(f"--vectors {arguments.vectors}: give a number of at least 1")
+    if arguments.seed < 0:
+        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    of_model = model_layout(arguments.build, arguments.model)
+    layout = target_layout(arguments.build, arguments.model, arguments.target)
+    layout.csim_metrics.unlink(missing_ok=True)
+    layout.csim_difference.unlink(missing_ok=True)
+    try:
+        _simulate(of_model, layout, arguments.vectors, arguments.seed)
+    except (NoFixedPoint, ToolMissing) as error:
+        if not arguments.or_skip:
+            raise
+        write_metrics(layout.csim_metrics, _skipped(str(error)))
+        print(f"csim skipped: {error}")
+    except CheckFailed as error:
+        if not arguments.or_skip:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """All vectors, the network that tells what they should give, and the C++ that must give it."""
+
+    encoder: Any
+    simulator: Simulator
+    images: Images
+    origins: Sequence[str]
+    expected: Reference
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What was compared and found.
+
+    Attributes:
+        found: codes of the C++ on the grid of the expected ones.
+        difference: the first difference in words; None if there is none.
+        layer: the first layer that differs, where it was found.
+    """
+
+    comparison: Comparison
+    found: Codes
+    difference: str | None = None
+    layer: LayerDifference | None = None
+
+
+def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: int) -> None:
+    encoder_file = of_model.network("encoder")
+    project = _project(layout, encoder_file)
+    print(f"compiling {layout.hls}", file=sys.stderr, flush=True)
+    simulator = compile_project(layout.hls, project, layout.csim)
+
+    from models.encoder import load_network
+
+    encoder = load_network(encoder_file)
+    groups = _groups(of_model, encoder, vectors, seed)
+    images = np.concatenate([group.images for group in groups])
+    origins = [origin for group in groups for origin in group.origins]
+    expected = _reference(encoder, groups, project, len(images))
+    case = _Case(encoder, simulator, images, origins, expected)
+
+    with progress("C-simulation", len(images)) as advance:
+        start = time.perf_counter()
+        found = simulator.run(images, progress=advance)
+        rate = len(images) / (time.perf_counter() - start)
+    outcome = _compare(case, found)
+    disagreements = weight_differences(layout.hls, project)
+    if disagreements and outcome.comparison.equal:
+        # the vendor's own C-simulation reads the text files: tell what it would meet
+        outcome = _compare(case, simulator.run(images, text_weights=True), text_weights=True)
+    messages = [str(disagreement) for disagreement in disagreements]
+    if outcome.difference:
+        messages.append(outcome.difference)
+        _write_difference(layout.csim_difference, case, outcome)
+    message = "; ".join(messages) or None
+
+    source = provenance(
+        model_hash=project.encoder_hash,
+        data_hash=file_hash(of_model.validation),
+        seed=seed,
+        packages=("hls4ml", "tf-keras", "qkeras"),
+        tools={COMPILER: compiler_version()},
+    )
+    metrics = _metrics(case, outcome, groups, rate, message)
+    write_metrics(
+        layout.csim_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
+    )
+    if message:
+        raise CheckFailed(f"{of_model.folder.name} on {project.target.name}: {message}")
+    kinds = ", ".join(f"{len(group.images):,} {group.kind}" for group in groups)
+    print(f"csim passed: {len(images):,} vectors ({kinds}), 0 mismatches, {rate:,.0f} vectors/s")
+
+
+def _project(layout: TargetLayout, encoder_file: Path) -> HlsProject:
+    if not layout.hls.is_dir() and layout.hls_metrics.is_file():
+        skipped = [m for m in read_metrics(layout.hls_metrics) if m.value is None]
+        if skipped:
+            raise NoFixedPoint(skipped[0].reason)
+    project = read_project(layout.hls)
+    if not encoder_file.is_file() or project.encoder_hash != file_hash(encoder_file):
+        raise InputError(
+            f"{layout.hls} was not made from {encoder_file}; run the hls step anew: "
+            f"make hls MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
+        )
+    return project
+
+
+def _groups(of_model: ModelLayout, encoder: Any, vectors: int, seed: int) -> list[VectorGroup]:
+    from models.number_formats import input_format
+
+    number = input_format(encoder)
+    if number is None:
+        raise NoFixedPoint("the encoder's input is not quantised")
+    validation = read_validation(of_model)
+    names, images = directed_images(validation.arrangement, number, seed)
+    groups = [VectorGroup("directed", images, names)]
+    if of_model.golden.is_file():
+        groups.append(_golden(of_model.golden))
+    chosen = evenly_spaced(len(validation.calq), vectors)
+    images = validation.to_images(validation.calq[chosen])
+    groups.append(module_group("validation", images, chosen.tolist()))
+    lacking = vectors - len(chosen)
+    if lacking > 0:
+        from models.generator import generate_modules
+
+        with progress("generating modules", lacking) as advance:
+            generated = generate_modules(lacking, seed, progress=advance)
+        groups.append(module_group("generated", validation.to_images(generated.calq)))
+    return groups
+
+
+def _golden(file: Path) -> VectorGroup:
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            images, latents = stored["images"], stored["latents"]
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read: {error}; import the model anew") from error
+    names = [f"golden vector {index}" for index in range(len(images))]
+    return VectorGroup("golden", images, names, latents)
+
+
+def _reference(
+    encoder: Any, groups: Sequence[VectorGroup], project: HlsProject, total: int
+) -> Reference:
+    try:
+        with progress("Keras", total) as advance:
+            return reference(encoder, groups, project.output.fixed, advance)
+    except ValueError as error:
+        raise CheckFailed(
+            f"the encoder's outputs have no integer codes: {error}; quantise its output"
+        ) from error
+
+
+# --- the comparison ------------------------------------------------------------------------------
+def _compare(case: _Case, found: Codes, *, text_weights: bool = False) -> _Outcome:
+    expected = case.expected
+    found = found << (expected.fraction - case.simulator.project.output.fixed.fraction)
+    comparison = compare(expected.codes, found, case.origins)
+    first = comparison.first
+    if first is None:
+        return _Outcome(comparison, found)
+    layer, where = _locate(case, first.vector, text_weights=text_weights)
+    difference = (
+        f"{comparison.mismatches:,} of {comparison.vectors:,} vectors differ "
+        f"({comparison.mismatching_codes:,} codes); first difference: vector {first.vector} "
+        f"({first.origin}), output {first.output}: expected code {first.expected}, found "
+        f"{first.found} (in steps of 2**-{expected.fraction}); {where}"
+    )
+    return _Outcome(comparison, found, difference, layer)
+
+
+def _locate(case: _Case, vector: int, *, text_weights: bool) -> tuple[LayerDifference | None, str]:
+    """The first layer that differs from Keras for one vector, and the same in words."""
+    from models.layer_values import layer_values
+
+    image = case.images[vector]
+    graph = {layer.name: layer.inputs for layer in case.simulator.project.layers}
+    try:
+        traces = case.simulator.trace(image, text_weights=text_weights)
+        layer = first_differing_layer(layer_values(case.encoder, image[None], graph), traces)
+    except Exception as error:  # the difference itself must be told whatever happens here
+        return None, f"its layers could not be compared: {type(error).__name__}: {error}"
+    if layer is None:
+        return None, "every layer agrees with Keras"
+    return layer, (
+        f"first layer that differs: {layer.layer}, element {layer.element}: expected code "
+        f"{layer.expected}, found {layer.found} (in steps of 2**-{layer.fraction}; "
+        f"{layer.differing} of its numbers differ)"
+    )
+
+
+# --- results -------------------------------------------------------------------------------------
+def _write_difference(file: Path, case: _Case, outcome: _Outcome) -> None:
+    first = outcome.comparison.first
+    assert first is not None
+    content = {
+        **asdict(first),
+        "fraction_bits": case.expected.fraction,
+        "number_format": case.simulator.project.output.number_format,
+        "first_layer": asdict(outcome.layer) if outcome.layer else None,
+        "message": outcome.difference,
+        "input": case.images[first.vector].ravel().tolist(),
+    }
+    write_text(file, json.dumps(content, indent=1) + "\n")
+
+
+def _metric(name: str, value: float | None, unit: str, **more: Any) -> Metric:
+    return Metric(name=name, value=value, unit=unit, evidence=Evidence.CSIM, **more)
+
+
+def _metrics(
+    case: _Case,
+    outcome: _Outcome,
+    groups: Sequence[VectorGroup],
+    rate: float,
+    message: str | None,
+) -> list[Metric]:
+    comparison = outcome.comparison
+    # weight files that disagree without changing a latent: no count of vectors tells that
+    undecided = message is not None and comparison.equal
+    metrics = [
+        _metric("csim.vectors", comparison.vectors, "vectors"),
+        _metric(
+            "csim.mismatches",
+            None if undecided else comparison.mismatches,
+            "vectors",
+            better="lower",
+            reason=message,
+        ),
+        _metric("csim.mismatching_codes", comparison.mismatching_codes, "codes", better="lower"),
+        _metric("csim.vectors_per_second", round(rate), "vectors/s", better="higher"),
+    ]
+    start = 0
+    for group in groups:
+        end = start + len(group.images)
+        metrics.append(_metric(f"csim.vectors.{group.kind}", end - start, "vectors"))
+        if group.kind == "golden":
+            wrong = (case.expected.codes[start:end] != outcome.found[start:end]).any(axis=1)
+            metrics += [
+                _metric("csim.golden.vectors", end - start, "vectors"),
+                _metric("csim.golden.mismatches", int(wrong.sum()), "vectors", better="lower"),
+            ]
+        start = end
+    return metrics
+
+
+def _skipped(reason: str) -> list[Metric]:
+    return [
+        _metric("csim.vectors", None, "vectors", reason=reason),
+        _metric("csim.mismatches", None, "vectors", better="lower", reason=reason),
+    ]

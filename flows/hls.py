@@ -1,0 +1,126 @@
+"""Convert the trained encoder to a complete HLS C++ project for one target."""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+from flows.layout import (
+    DEFAULT_BUILD,
+    DEFAULT_MODEL,
+    DEFAULT_TARGET,
+    TargetLayout,
+    model_layout,
+    target_layout,
+)
+from flows.provenance import file_hash, provenance
+from hw.errors import InputError
+from hw.fixed_point import parse_format
+from hw.hls import HlsProject, NoFixedPoint, convert, write_layer_types
+from hw.targets import load_target, target_names
+from reports.metrics import Metric, write_metrics
+
+_FLOAT32_BITS = 25  # a sign, and 24 digits in which Keras computes exactly
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help=f"hardware target ({', '.join(target_names())}), or a path to such a YAML file",
+    )
+    parser.add_argument(
+        "--or-skip",
+        action="store_true",
+        help="where the encoder is not in fixed point, record that and succeed",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    target = load_target(arguments.target)
+    layout = target_layout(arguments.build, arguments.model, arguments.target)
+    encoder_file = model_layout(arguments.build, arguments.model).network("encoder")
+    if not encoder_file.is_file():
+        raise InputError(
+            f"{encoder_file}: no such file; train the model first: make train "
+            f"MODEL={encoder_file.parent.parent.name}"
+        )
+    _discard(layout)
+    from models.encoder import load_network
+
+    encoder = load_network(encoder_file)
+    try:
+        _require_fixed_point(encoder)
+        _, project = convert(
+            encoder,
+            target,
+            layout.hls,
+            encoder_hash=file_hash(encoder_file),
+            log=layout.folder / "hls.log",
+        )
+    except NoFixedPoint as error:
+        if not arguments.or_skip:
+            raise
+        write_metrics(
+            layout.hls_metrics, [Metric(name="hls.layers", value=None, reason=str(error))]
+        )
+        print(f"hls skipped: {error}")
+        return
+    write_layer_types(layout.hls_types, project.layers)
+    write_metrics(layout.hls_metrics, _metrics(project))
+    _show(project, layout)
+
+
+def _discard(layout: TargetLayout) -> None:
+    """Remove what an earlier run left: nothing may be taken for the present encoder's."""
+    shutil.rmtree(layout.hls, ignore_errors=True)
+    layout.hls_types.unlink(missing_ok=True)
+    layout.hls_metrics.unlink(missing_ok=True)
+
+
+def _require_fixed_point(encoder: Any) -> None:
+    from models.number_formats import input_format, weight_parts, weight_quantiser
+
+    floating = [] if input_format(encoder) is not None else ["its input"]
+    floating += [
+        f"{part} of layer '{layer.name}'"
+        for layer in encoder.layers
+        for part in weight_parts(layer)
+        if weight_quantiser(layer, part) is None
+    ]
+    if floating:
+        raise NoFixedPoint(
+            f"the encoder is in floating point ({', '.join(floating)}), so no C++ can equal it bit "
+            "for bit; take a quantised model of the zoo, or train with --quantize"
+        )
+
+
+def _metrics(project: HlsProject) -> list[Metric]:
+    source = provenance(model_hash=project.encoder_hash, packages=("hls4ml",))
+    widest = max(parse_format(layer.result).width for layer in project.layers)
+    return [
+        Metric(name="hls.layers", value=len(project.layers), unit="layers", provenance=source),
+        Metric(
+            name="hls.widest_result",
+            value=widest,
+            unit="bits",
+            better="lower",
+            provenance=source,
+        ),
+    ]
+
+
+def _show(project: HlsProject, layout: TargetLayout) -> None:
+    width = max(len(layer.name) for layer in project.layers)
+    for layer in project.layers:
+        weight = f"  weights {layer.weight}" if layer.weight else ""
+        print(f"  {layer.name:<{width}}  {layer.kind:<12} {layer.result}{weight}")
+        if parse_format(layer.result).width > _FLOAT32_BITS:
+            print(f"  {'':<{width}}  wider than float32, in which Keras may round it")
+    target = project.target
+    print(
+        f"{target.backend} project for {target.technology}, {target.clock_period_ns:g} ns, "
+        f"{target.io_type}: {layout.hls}"
+    )
