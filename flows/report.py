@@ -17,15 +17,15 @@ from flows.layout import (
     target_layout,
 )
 from flows.provenance import file_hash, provenance
-from flows.stages import data_of_model, stages, state
+from flows.stages import data_of_model, result, stages
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError
 from hw.strict_config import did_you_mean
 from hw.targets import load_target
 from hw.vendor_reports import Figure, read_vendor_reports
 from models.zoo import model_names
-from reports.metrics import Evidence, Metric, Provenance, read_metrics, write_summary
-from reports.report import LayerType, Report, compose
+from reports.metrics import Evidence, Metric, Provenance, write_summary
+from reports.report import LayerType, Progress, Report, compose
 from reports.summary import summarise
 from reports.verdict import Outcome
 
@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> None:
     if failed:
         raise CheckFailed(
             "; ".join(
-                f"{check.metric} is {check.found.value if check.found else None}, "
-                f"demanded {check.demand}"
+                f"{check.metric} is {check.found.value if check.found else 'undecided'}, "
+                f"demanded {check.demand}" + (f" ({check.reason})" if check.reason else "")
                 for check in failed
             )
         )
@@ -78,9 +78,12 @@ def collect(build: Path, model: str, target: str, data: Path | None = None) -> R
     of_data = data_of_model(build, model, data)
     encoder = of_model.network("encoder")
     steps = stages(build, model, target, of_data)
-    states = [state(step) for step in steps]
-    metrics = [m for step in steps if step.metrics.is_file() for m in read_metrics(step.metrics)]
-    metrics += [_metric(figure) for figure in read_vendor_reports(of_target.hls)]
+    results = [result(step) for step in steps]
+    states = {found.name: found for found, _ in results}
+    metrics = [metric for _, measured in results for metric in measured]
+    hls_is_stale = states["hls"].progress is Progress.STALE
+    if not hls_is_stale:
+        metrics += [_metric(figure) for figure in read_vendor_reports(of_target.hls)]
     remedies = {step.name: f"not done; {step.remedy}" for step in steps}
     no_tool = (
         f"no Vitis HLS or Catapult report in {of_target.hls}; run the vendor tool there "
@@ -108,9 +111,14 @@ def collect(build: Path, model: str, target: str, data: Path | None = None) -> R
         summary,
         description=demanded.description,
         budgets=demanded.budgets,
-        stages=states,
-        layers=_layers(of_target),
-        pictures=_pictures(of_model, of_data, distances),
+        stages=list(states.values()),
+        layers=[] if hls_is_stale else _layers(of_target),
+        pictures=_pictures(
+            of_model,
+            of_data,
+            distances,
+            evaluated=states["evaluate"].progress is Progress.DONE,
+        ),
     )
 
 
@@ -123,12 +131,14 @@ def _refuse_unknown(build: Path, model: str) -> None:
         raise InputError(f"no model '{model}' in {build} or the zoo; {did_you_mean(model, known)}")
 
 
-def _pictures(of_model: ModelLayout, of_data: DataLayout, distances: dict[str, float]) -> list:
+def _pictures(
+    of_model: ModelLayout, of_data: DataLayout, distances: dict[str, float], *, evaluated: bool
+) -> list:
     from reports.figures import data_pictures, quality_pictures, training_picture
 
     name = of_model.folder.name
     pictures = []
-    if of_model.evaluation.is_file():
+    if evaluated and of_model.evaluation.is_file():
         pictures += quality_pictures(of_model.evaluation, name)
     if of_model.history.is_file():
         pictures.append(training_picture(of_model.history, name))

@@ -1,12 +1,12 @@
 """The stages of a design in their order, and how far each has come."""
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.layout import DataLayout, data_layout, model_layout, target_layout
-from hw.errors import InputError
+from flows.provenance import file_hash
+from flows.trained_model import read_settings
 from reports.metrics import Metric, read_metrics
 from reports.report import Progress, StageState
 from reports.tables import format_value
@@ -21,12 +21,14 @@ class Stage:
         metrics: its metrics file.
         remedy: the command that does it.
         key_figures: metric names, the first one that is there is shown.
+        encoder: the encoder that it measures; None where it measures none.
     """
 
     name: str
     metrics: Path
     remedy: str
     key_figures: tuple[str, ...]
+    encoder: Path | None = None
 
 
 def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage]:
@@ -34,55 +36,94 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
     of_model, of_target = model_layout(build, model), target_layout(build, model, target)
     for_model = f"MODEL={of_model.folder.name}"
     for_target = f"{for_model} TARGET={of_target.folder.name}"
+    encoder = of_model.network("encoder")
     return [
         Stage("data", data.metrics, "make data", ("data.modules", "data.distance.occ_all")),
         Stage(
             "train",
             of_model.train_metrics,
             f"make train {for_model}",
-            ("train.val_loss", "train.loss", "train.epochs"),
+            ("train.val_loss", "golden.mismatches"),
         ),
-        Stage("evaluate", of_model.evaluate_metrics, f"make evaluate {for_model}", ("emd.mean",)),
-        Stage("flops", of_model.complexity_metrics, f"make flops {for_model}", ("flops.total",)),
-        Stage("hls", of_target.hls_metrics, f"make hls {for_target}", ("hls.layers",)),
-        Stage("csim", of_target.csim_metrics, f"make csim {for_target}", ("csim.mismatches",)),
+        Stage(
+            "evaluate",
+            of_model.evaluate_metrics,
+            f"make evaluate {for_model}",
+            ("emd.mean",),
+            encoder,
+        ),
+        Stage(
+            "flops",
+            of_model.complexity_metrics,
+            f"make flops {for_model}",
+            ("flops.total",),
+            encoder,
+        ),
+        Stage(
+            "hls",
+            of_target.hls_metrics,
+            f"make hls {for_target}",
+            ("hls.layers",),
+            encoder,
+        ),
+        Stage(
+            "csim",
+            of_target.csim_metrics,
+            f"make csim {for_target}",
+            ("csim.mismatches",),
+            encoder,
+        ),
     ]
 
 
 def state(stage: Stage) -> StageState:
-    """Whether the stage is done, was skipped (and why), or is still to do.
+    """How far the stage is.
+
+    Raises:
+        InputError: its metrics file is damaged.
+    """
+    return result(stage)[0]
+
+
+def result(stage: Stage) -> tuple[StageState, list[Metric]]:
+    """How far the stage is, and its metrics; those of a replaced encoder lose their values.
 
     Raises:
         InputError: its metrics file is damaged.
     """
     if not stage.metrics.is_file():
-        return StageState(stage.name, Progress.MISSING, stage.remedy)
+        return StageState(stage.name, Progress.MISSING, stage.remedy), []
     metrics = read_metrics(stage.metrics)
     written = datetime.fromtimestamp(stage.metrics.stat().st_mtime, tz=UTC)
+    if _is_stale(stage, metrics):
+        reason = f"measured on an encoder that has been replaced; {stage.remedy}"
+        return StageState(stage.name, Progress.STALE, reason, written), [
+            metric.model_copy(update={"value": None, "reason": reason}) for metric in metrics
+        ]
     measured = [metric for metric in metrics if metric.value is not None]
     if metrics and not measured:
-        return StageState(stage.name, Progress.SKIPPED, metrics[0].reason or "", written)
-    return StageState(stage.name, Progress.DONE, _key_figure(stage, measured), written)
+        return StageState(stage.name, Progress.SKIPPED, metrics[0].reason or "", written), metrics
+    return StageState(stage.name, Progress.DONE, _key_figure(stage, measured), written), metrics
+
+
+def _is_stale(stage: Stage, metrics: list[Metric]) -> bool:
+    encoder = stage.encoder
+    if encoder is None or not encoder.is_file():
+        return False
+    measured = {m.provenance.model_hash for m in metrics if m.provenance} - {None}
+    decoder = encoder.with_stem("decoder")
+    return bool(
+        measured - {file_hash(encoder), *((file_hash(decoder),) if decoder.is_file() else ())}
+    )
 
 
 def data_of_model(build: Path, model: str, data: Path | None) -> DataLayout:
     """The data set of a design: the one named, else the one that the model was trained on."""
     if data is not None:
         return data_layout(build, data)
-    settings = model_layout(build, model).settings
-    if settings.is_file():
-        name = _data_name(settings)
-        if name is not None:
-            return DataLayout(build / "data" / name)
-    return data_layout(build, None)
-
-
-def _data_name(settings: Path) -> str | None:
-    try:
-        found = json.loads(settings.read_text(encoding="utf-8"))
-        return found["data"].get("name")
-    except (ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{settings}: no record of the data: {error}; train anew") from error
+    settings = read_settings(model_layout(build, model))
+    name = (settings or {}).get("data", {}).get("name")
+    return DataLayout(build / "data" / name) if name else data_layout(build, None)
 
 
 def _key_figure(stage: Stage, measured: list[Metric]) -> str:

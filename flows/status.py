@@ -50,8 +50,10 @@ def run(arguments: argparse.Namespace) -> None:
 def _require(step: Stage) -> None:
     found = state(step)
     if found.progress is not Progress.DONE:
-        what = "was skipped" if found.progress is Progress.SKIPPED else "is not done; run"
-        raise CheckFailed(f"stage {step.name} {what}: {found.detail}")
+        what = {Progress.SKIPPED: "was skipped", Progress.MISSING: "is not done; run"}
+        raise CheckFailed(
+            f"stage {step.name} {what.get(found.progress, 'is stale')}: {found.detail}"
+        )
     for metric in read_metrics(step.metrics):
         if metric.name == "csim.mismatches" and metric.value != 0:
             why = f": {metric.reason}" if metric.reason else ""

@@ -16,8 +16,8 @@ from models.geometry import CALQ_PER_MIPT, TRIGGER_CELLS
 
 # the reference's coarse bins, closed by all that is above its last edge
 OCCUPANCY_BINS = (0, 2, 5, 10, 15, TRIGGER_CELLS)
-# the reference's profile: 12 bins over 0 to 24 trigger cells
-PROFILE_BINS = tuple(range(0, 25, 2))
+# the reference's profile, 12 bins over 0 to 24 trigger cells, carried on to all cells
+PROFILE_BINS = tuple(range(0, TRIGGER_CELLS + 1, 2))
 
 _MEDIAN_AND_SIGMA = (0.16, 0.5, 0.84)
 
@@ -77,7 +77,7 @@ def statistics(values: npt.NDArray[np.float64]) -> Statistics:
 def profile(
     values: npt.NDArray[np.float64], occupancies: npt.NDArray, edges: Sequence[int]
 ) -> list[OccupancyBin]:
-    """Statistics of `values` in each bin of `occupancies` (both (n,)), without what lies outside."""
+    """Statistics of `values` in each bin of `occupancies` (both (n,)); those outside are left."""
     return [
         OccupancyBin(lower, upper, statistics(values[in_bin(occupancies, lower, upper, edges)]))
         for lower, upper in pairwise(edges)

@@ -43,6 +43,7 @@ _HISTOGRAM_AXES = {
     "maxQ": r"log$_{10}$(largest charge / MIP$_\mathrm{T}$)",
     "sumQ": r"log$_{10}$(2$^{\lfloor\log_2\,\mathrm{sum}\rfloor}$ / MIP$_\mathrm{T}$)",
 }
+_LEAST_OCCUPANCY_SHOWN = 24
 EMD_LABEL = "Earth mover's distance [half trigger-cell pitch]"
 
 
@@ -255,7 +256,8 @@ def _profile_picture(data: Mapping[str, npt.NDArray], model: str) -> Picture:
             color="black",
             label="mean with standard error",
         )
-        axes.set_xlim(edges[0], edges[-1])
+        last = edges[1:][filled].max(initial=0)
+        axes.set_xlim(edges[0], max(last, _LEAST_OCCUPANCY_SHOWN))
         top = high[filled].max() if filled.any() else 1.0
         axes.set_ylim(0, 1.3 * top)
         axes.set_xlabel(r"Occupancy: trigger cells above 1 MIP$_\mathrm{T}$")
@@ -263,10 +265,7 @@ def _profile_picture(data: Mapping[str, npt.NDArray], model: str) -> Picture:
         axes.legend(loc="upper right", ncols=2)
         _head(axes, model)
 
-    caption = (
-        "Distance against occupancy. Modules with more cells than the axis shows are left out "
-        "here, not in the table."
-    )
+    caption = "Distance against occupancy, in bins of two trigger cells."
     return _picture("emd_occupancy", "Quality against occupancy", caption, draw)
 
 

@@ -18,6 +18,7 @@ class Progress(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     MISSING = "not done"
+    STALE = "stale"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class StageState:
 
     Attributes:
         name: as on the command line.
-        progress: done, skipped (it could not be done) or not done.
+        progress: done, skipped (it could not be done), not done, or stale (done for an encoder
+            that has since been replaced).
         detail: its key figure; the reason; or the command that does it.
         time: when its result was written.
     """

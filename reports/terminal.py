@@ -11,7 +11,6 @@ from reports.tables import MISSING, format_value
 from reports.verdict import Outcome, describe
 
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NOT_MEASURED: "yellow"}
-_STAGE_COLOURS = {Progress.DONE: "green", Progress.SKIPPED: "yellow", Progress.MISSING: "yellow"}
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -23,6 +22,9 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_occupancy_table(report))
     console.print(_stage_table(report))
     console.print(_check_table(report))
+    for check in report.checks:
+        if check.outcome is Outcome.FAIL and check.reason:
+            console.print(Text(f"{check.metric}: {check.reason}", style=_COLOURS[Outcome.FAIL]))
     verdict = Text(f"{summary.model} on {summary.target}: ")
     verdict.append(report.outcome.value.upper(), style=f"bold {_COLOURS[report.outcome]}")
     console.print(verdict.append(f" ({describe(report.checks)})"))
@@ -69,7 +71,9 @@ def _occupancy_table(report: Report) -> Table:
 def _stage_table(report: Report) -> Table:
     table = _table("Stages", "stage", "state", "detail")
     for stage in report.stages:
-        state = Text(stage.progress.value, style=_STAGE_COLOURS[stage.progress])
+        state = Text(
+            stage.progress.value, style="green" if stage.progress is Progress.DONE else "yellow"
+        )
         table.add_row(stage.name, state, Text(stage.detail))
     return table
 

@@ -50,9 +50,16 @@ def test_profile_bins_are_half_open_and_the_last_is_closed():
 
 
 def test_profile_leaves_out_what_is_beyond_its_edges():
-    bins = profile(np.ones(3), np.array([23, 24, 25]), PROFILE_BINS)
+    bins = profile(np.ones(3), np.array([23, 24, 25]), range(0, 25, 2))
     assert len(bins) == 12
     assert [b.statistics.count for b in bins] == [0] * 11 + [2]
+
+
+def test_bins_cover_every_occupancy():
+    occupancies = np.arange(49)
+    for edges in (OCCUPANCY_BINS, PROFILE_BINS):
+        bins = profile(np.ones(49), occupancies, edges)
+        assert sum(b.statistics.count for b in bins) == 49
 
 
 def test_typical_modules_are_the_medians_of_their_bins():

@@ -10,6 +10,7 @@ import pytest
 
 from flows.__main__ import main
 from flows.layout import data_layout, model_layout, target_layout
+from flows.provenance import file_hash
 from flows.report import collect
 from hw.errors import InputError
 from models.geometry import cell_coordinates
@@ -50,8 +51,9 @@ def _emd_metrics() -> list[Metric]:
 
 def _evaluation(path: Path, modules: int = 50) -> None:
     rng = np.random.default_rng(1)
-    count = np.array([modules // 12] * 12)
-    profile = {f"profile_{k}": np.full(12, 1.0) for k in ("mean", "standard_error", "low")}
+    bins = len(PROFILE_BINS) - 1
+    count = np.array([modules // bins] * bins)
+    profile = {f"profile_{k}": np.full(bins, 1.0) for k in ("mean", "standard_error", "low")}
     shown = np.arange(min(1, modules))
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
@@ -60,7 +62,7 @@ def _evaluation(path: Path, modules: int = 50) -> None:
         occupancy=rng.integers(0, 30, modules + 1),
         profile_edges=np.array(PROFILE_BINS),
         profile_count=count,
-        profile_high=np.full(12, 1.5),
+        profile_high=np.full(bins, 1.5),
         sample=shown,
         sample_input=rng.poisson(20, (len(shown), 48)).astype(np.float32),
         sample_output=rng.random((len(shown), 48)).astype(np.float32),
@@ -165,9 +167,11 @@ def test_nothing_done_gives_every_promised_name_with_its_reason(tmp_path, capsys
 
 def test_a_mismatch_fails_with_status_1_after_the_files_are_written(build, capsys):
     of_target = target_layout(build, MODEL, TARGET)
-    write_metrics(of_target.csim_metrics, _csim(3))
+    write_metrics(of_target.csim_metrics, _csim(3, "first difference: vector 17, layer conv2d"))
     assert _report(build) == 1
-    assert "csim.mismatches is 3" in capsys.readouterr().err
+    output = capsys.readouterr()
+    assert "csim.mismatches is 3" in output.err and "vector 17, layer conv2d" in output.err
+    assert "vector 17, layer conv2d" in of_target.html.read_text()
     assert read_summary(of_target.summary).find("csim.mismatches").value == 3
     assert "FAIL" in of_target.markdown.read_text() and of_target.html.is_file()
 
@@ -186,6 +190,26 @@ def test_a_broken_budget_of_the_target_fails(build, capsys):
     latency = read_summary(target_layout(build, MODEL, TARGET).summary).find("latency.ns")
     assert latency.evidence is Evidence.ESTIMATE
     assert latency.provenance.tools == {"Catapult Ultra Synthesis": "2023.1_2/1049935"}
+
+
+def test_figures_of_a_replaced_encoder_are_not_taken_for_the_present_one(build, capsys):
+    of_model, of_target = model_layout(build, MODEL), target_layout(build, MODEL, TARGET)
+    encoder = of_model.network("encoder")
+    encoder.write_text("first")
+    source = Provenance(model_hash=file_hash(encoder))
+    csim = [metric.model_copy(update={"provenance": source}) for metric in _csim(0)]
+    write_metrics(of_target.csim_metrics, csim)
+    write_metrics(of_model.evaluate_metrics, [Metric(name="emd.mean", value=1, provenance=source)])
+    assert _report(build) == 0
+    assert read_summary(of_target.summary).find("csim.mismatches").value == 0
+    encoder.write_text("second")
+    assert _report(build) == 0
+    mismatches = read_summary(of_target.summary).find("csim.mismatches")
+    assert mismatches.value is None
+    assert "an encoder that has been replaced; make csim" in mismatches.reason
+    assert "NOT MEASURED" in capsys.readouterr().out
+    assert main(["status", "--build", str(build), "--require", "csim"]) == 1
+    assert "stage csim is stale" in capsys.readouterr().err
 
 
 def test_a_skipped_stage_shows_its_reason_everywhere(build, capsys):
@@ -290,6 +314,19 @@ def test_no_pass_without_measured_bit_accuracy():
     assert describe(checks) == "2 demands: 2 kept"
     checks = judge(_summary(fast, *_csim(0)), {"latency.ns": Bound(high=20)})
     assert overall(checks) is Outcome.FAIL
+
+
+def test_a_comparison_that_could_not_count_fails():
+    vectors, mismatches = _csim(None, "weight files disagree")
+    vectors = vectors.model_copy(update={"value": 100_000, "reason": None})
+    (check,) = judge(_summary(vectors, mismatches), {})
+    assert (check.outcome, check.reason) == (Outcome.FAIL, "weight files disagree")
+
+
+def test_golden_vectors_are_demanded_where_there_are_any():
+    golden = Metric(name="csim.golden.mismatches", value=1, evidence=Evidence.CSIM)
+    assert overall(judge(_summary(*_csim(0), golden), {})) is Outcome.FAIL
+    assert len(judge(_summary(*_csim(0)), {})) == 1
 
 
 def test_a_failed_cosimulation_fails_the_verdict():
