@@ -1,11 +1,9 @@
 """Measure how well the autoencoder compresses: earth mover's distance on the validation modules."""
 
 import argparse
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +11,10 @@ import numpy.typing as npt
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, ModelLayout, model_layout
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
+from flows.validation import Validation, read_validation
 from hw.atomic_file import atomic_path
 from hw.errors import InputError
-from hw.strict_config import did_you_mean
-from models.geometry import ARRANGEMENTS, Arrangement
-from models.normalisation import Normalisation, normalise
+from models.normalisation import restore
 from models.quality import (
     OCCUPANCY_BINS,
     PROFILE_BINS,
@@ -33,16 +30,6 @@ MODULES = 100_000
 EMD_UNIT = "half pitch"
 _SAMPLES = 5
 _BATCH = 4096
-
-
-@dataclass(frozen=True)
-class _Validation:
-    """The validation modules chosen for the evaluation, and how the network reads them."""
-
-    calq: npt.NDArray[np.float32]
-    eta: npt.NDArray[np.float32] | None
-    arrangement: Arrangement
-    normalisation: Normalisation
 
 
 @dataclass(frozen=True)
@@ -113,7 +100,7 @@ def evaluate(
     from models.emd import emd
 
     layout = model_layout(build, model)
-    validation = _read_validation(layout, limit=0 if full else modules)
+    validation = _chosen(layout, limit=0 if full else modules)
     source = provenance(
         model_hash=file_hash(layout.network("encoder")),
         data_hash=file_hash(layout.validation),
@@ -136,80 +123,51 @@ def evaluate(
     return metrics
 
 
-def _read_validation(layout: ModelLayout, limit: int) -> _Validation:
+def _chosen(layout: ModelLayout, limit: int) -> Validation:
+    """The validation modules, at most `limit` of them (0: all), evenly spaced over all."""
     if limit < 0:
         raise InputError(f"--modules {limit}: give a number of modules, or 0 for all")
-    settings = _read_settings(layout)
-    try:
-        with np.load(layout.validation, allow_pickle=False) as stored:
-            calq = stored["calq"]
-            eta = stored["eta"] if "eta" in stored.files else None
-    except OSError as error:
-        raise InputError(
-            f"{layout.validation}: cannot be read: {error}; train the model anew"
-        ) from error
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"{layout.validation}: no array of charges 'calq': {error}; train the model anew"
-        ) from error
-    if not len(calq):
+    validation = read_validation(layout)
+    count = len(validation.calq)
+    if not count:
         raise InputError(f"{layout.validation}: no validation modules; train on more data")
-    if limit and len(calq) > limit:
-        spread = np.linspace(0, len(calq) - 1, limit).astype(np.int64)
-        calq, eta = calq[spread], None if eta is None else eta[spread]
-    return _Validation(
-        calq,
-        eta,
-        ARRANGEMENTS[_setting(layout, settings, "arrangement", list(ARRANGEMENTS))],
-        Normalisation(_setting(layout, settings, "normalisation", list(Normalisation))),
-    )
-
-
-def _read_settings(layout: ModelLayout) -> dict[str, Any]:
-    try:
-        return json.loads(layout.settings.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{layout.settings}: no such file; train the model first: make train "
-            f"MODEL={layout.folder.name}"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{layout.settings}: not JSON: {error}; train the model anew") from error
-
-
-def _setting(layout: ModelLayout, settings: dict[str, Any], key: str, known: list[str]) -> str:
-    value = str(settings.get(key))
-    if value not in known:
-        raise InputError(
-            f"{layout.settings}: {key} '{value}' is unknown; {did_you_mean(value, known)}"
-        )
-    return value
+    if not limit or count <= limit:
+        return validation
+    spread = np.linspace(0, count - 1, limit).astype(np.int64)
+    eta = None if validation.eta is None else validation.eta[spread]
+    return replace(validation, calq=validation.calq[spread], eta=eta)
 
 
 def _reconstruct(
-    layout: ModelLayout, validation: _Validation
+    layout: ModelLayout, validation: Validation
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The autoencoder's charges (n, 48), as fractions of each module's scale, and its latents."""
+    """The autoencoder's charges in CALQ counts, shape (n, 48), and its latents, shape (n, m)."""
     from models.network_files import load_network
 
     encoder = load_network(layout.network("encoder"))
     decoder = load_network(layout.network("decoder"))
-    fractions, _ = normalise(validation.calq, validation.normalisation)
-    images = validation.arrangement.to_images(fractions)
-    latents, cells = [], []
-    with progress("autoencoder", len(images)) as advance:
-        for start in range(0, len(images), _BATCH):
-            batch = images[start : start + _BATCH]
-            latents.append(np.asarray(encoder.predict_on_batch(batch)))
-            cells.append(
-                validation.arrangement.to_cells(np.asarray(decoder.predict_on_batch(latents[-1])))
+    latents, charges = [], []
+    with progress("autoencoder", len(validation.calq)) as advance:
+        for start in range(0, len(validation.calq), _BATCH):
+            calq = validation.calq[start : start + _BATCH]
+            latents.append(np.asarray(encoder.predict_on_batch(validation.to_images(calq))))
+            decoded = np.asarray(decoder.predict_on_batch(latents[-1]))
+            # no charge is negative; only a decoder that ends without ReLU or sigmoid gives one
+            fractions = validation.arrangement.to_cells(decoded).clip(min=0)
+            charges.append(
+                restore(
+                    fractions,
+                    calq,
+                    validation.normalisation,
+                    match_sum=validation.match_sum,
+                    maximum=validation.maximum,
+                )
             )
-            advance(len(batch))
-    # a charge cannot be negative; only decoders without a final ReLU or sigmoid ever give one
-    return np.concatenate(cells).clip(min=0), np.concatenate(latents)
+            advance(len(calq))
+    return np.concatenate(charges), np.concatenate(latents)
 
 
-def _write_evaluation(layout: ModelLayout, validation: _Validation, result: _Result) -> None:
+def _write_evaluation(layout: ModelLayout, validation: Validation, result: _Result) -> None:
     """Per-module results, the profile in occupancy, and a few modules in full for the displays."""
     shown = typical_modules(result.distances, result.occupancies, _SAMPLES)
     charge_in = validation.calq[shown].sum(axis=1, keepdims=True)
@@ -240,7 +198,7 @@ def _draw(layout: ModelLayout) -> None:
     )
 
 
-def _metrics(validation: _Validation, result: _Result) -> list[Metric]:
+def _metrics(validation: Validation, result: _Result) -> list[Metric]:
     empty = validation.calq.sum(axis=1) == 0
     without_answer = int((np.isnan(result.distances) & ~empty).sum())
     whole = statistics(result.distances)

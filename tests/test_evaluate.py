@@ -183,12 +183,18 @@ def test_unknown_settings_are_named(trained, settings, complaint):
         evaluate(trained.folder.parent, MODEL)
 
 
+def test_a_model_that_lacks_its_encoder_is_refused(trained):
+    trained.network("encoder").unlink()
+    with pytest.raises(InputError, match=r"encoder\.keras: no such file; train the model first"):
+        evaluate(trained.folder.parent, MODEL)
+
+
 def test_damaged_validation_modules_are_named(trained):
     trained.validation.write_text("no archive")
     with pytest.raises(InputError, match=r"validation\.npz"):
         evaluate(trained.folder.parent, MODEL)
     np.savez(trained.validation, charges=np.ones((2, 48)))
-    with pytest.raises(InputError, match="no array of charges 'calq'"):
+    with pytest.raises(InputError, match="calq is not a file in the archive"):
         evaluate(trained.folder.parent, MODEL)
     np.savez(trained.validation, calq=np.ones((0, 48)))
     with pytest.raises(InputError, match="no validation modules"):
