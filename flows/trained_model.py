@@ -1,7 +1,9 @@
 """The folder of a trained (or imported) model, as the later steps read it."""
 
 import json
+import re
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,10 +59,29 @@ def write_networks(staging: Staging, networks: Mapping[str, Any]) -> None:
         # a new Model of the same layers: without optimiser and loss, which are no part of it
         bare = keras.Model(network.inputs, network.outputs, name=part)
         bare.save(at(layout.network(part)))
+        _settle(at(layout.network(part)))
         write_text(at(layout.architecture(part)), bare.to_json(indent=1) + "\n")
     codes = integer_weights(networks["encoder"])
     if codes:
         np.savez_compressed(at(layout.integer_weights), **codes)  # type: ignore[arg-type]
+
+
+def _settle(archive: Path) -> None:
+    """Rewrite a .keras file so that equal networks give equal bytes, and so equal hashes: without
+    the date, and with running numbers in place of Python's addresses of shared objects."""
+    with zipfile.ZipFile(archive) as source:
+        contents = {name: source.read(name) for name in sorted(source.namelist())}
+    metadata = json.loads(contents["metadata.json"])
+    contents["metadata.json"] = json.dumps({**metadata, "date_saved": ""}).encode()
+    numbers: dict[bytes, bytes] = {}
+    contents["config.json"] = re.sub(
+        rb'("shared_object_id": )(\d+)',
+        lambda found: found[1] + numbers.setdefault(found[2], b"%d" % len(numbers)),
+        contents["config.json"],
+    )
+    with zipfile.ZipFile(archive, "w") as target:
+        for name, content in contents.items():
+            target.writestr(zipfile.ZipInfo(name), content)
 
 
 def write_validation(
@@ -109,9 +130,8 @@ def training_provenance(staging: Staging, data_hash: str | None, seed: int | Non
     """Provenance of figures of the networks just written."""
     from models.keras_backend import tf
 
-    parts = [staging.at(staging.layout.network(part)) for part in ("encoder", "decoder")]
     return provenance(
-        model_hash=file_hash(*(part for part in parts if part.is_file())),
+        model_hash=file_hash(staging.at(staging.layout.network("encoder"))),
         data_hash=data_hash,
         seed=seed,
         packages=("tf-keras", "qkeras"),

@@ -1,0 +1,361 @@
+"""Take a foreign trained encoder (Keras or QKeras, JSON + HDF5) through the whole flow."""
+
+import argparse
+import importlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flows.layout import (
+    DEFAULT_BUILD,
+    DEFAULT_TARGET,
+    ModelLayout,
+    data_layout,
+    model_layout,
+)
+from flows.provenance import file_hash
+from flows.trained_model import (
+    formats_of,
+    read_settings,
+    staged,
+    training_provenance,
+    write_json,
+    write_networks,
+    write_validation,
+)
+from hw.errors import CheckFailed, InputError
+from models.dataset import ModuleData, load_modules
+from models.geometry import ARRANGEMENTS, Arrangement
+from models.normalisation import Normalisation
+from models.selection import drop_empty
+from reports.metrics import Evidence, Metric, write_metrics
+
+EVENTS = 120_000  # more than the 100,000 vectors of the C-simulation, some modules being empty
+_ENCODER, _DECODER = "encoder_", "decoder_"
+_WEIGHT_SUFFIXES = (".hdf5", ".h5")
+_NAME = re.compile(r"^[A-Za-z0-9][\w.+-]*$")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("architecture", type=Path, help="the encoder's Keras JSON file")
+    parser.add_argument("weights", type=Path, help="the HDF5 file of its weights")
+    parser.add_argument(
+        "--decoder",
+        nargs=2,
+        type=Path,
+        metavar=("JSON", "HDF5"),
+        help="the decoder's files; default: decoder_<rest> beside encoder_<rest>, where present",
+    )
+    parser.add_argument(
+        "--name", help="name of the model here; default: the JSON file's, without encoder_"
+    )
+    parser.add_argument(
+        "--arrangement",
+        choices=sorted(ARRANGEMENTS),
+        help="how the trigger cells form the input image; default: the one of the input's shape",
+    )
+    parser.add_argument(
+        "--normalisation",
+        choices=[mode.value for mode in Normalisation],
+        default=Normalisation.MSB.value,
+        help="what a module's charges are divided by: the MSB of their sum, or their maximum",
+    )
+    parser.add_argument(
+        "--golden-input",
+        type=Path,
+        help="images (.npy) whose latents are known; default: input.npy beside the JSON file",
+    )
+    parser.add_argument(
+        "--golden-output",
+        type=Path,
+        help="their latents (.npy); default: output.npy beside the JSON file",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="CSV file or folder of modules to validate with; default: generated ones",
+    )
+    parser.add_argument(
+        "--events", type=int, default=EVENTS, help="generated modules, where --data is not given"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of generator and stimulus")
+    parser.add_argument(
+        "--target", nargs="+", default=[DEFAULT_TARGET], help="hardware targets to go through"
+    )
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument(
+        "--import-only", action="store_true", help="only lay the files; run no further step"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    layout = model_layout(arguments.build, _name(arguments))
+    _refuse_trained_model(layout)
+    foreign = _load(arguments)
+    mismatch = _first_mismatch(foreign)
+    if mismatch:
+        raise CheckFailed(mismatch)
+    if foreign.golden:
+        print(f"{len(foreign.golden.images)} golden vectors: latents are reproduced exactly")
+    modules = _validation_modules(arguments)
+    _publish(layout, foreign, modules, arguments)
+    print(f"imported {layout.folder.name} into {layout.train}", flush=True)
+    if not arguments.import_only:
+        _remaining_steps(layout, foreign, arguments)
+
+
+# --- the foreign files ---------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Golden:
+    """Images, shape (k, *image), and the latents that the encoder must give, shape (k, latents)."""
+
+    images: npt.NDArray[np.float32]
+    latents: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Foreign:
+    """What was read: networks (Keras), and how trigger cells become their input."""
+
+    encoder: Any
+    decoder: Any | None
+    arrangement: Arrangement
+    golden: _Golden | None
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    name = arguments.name or arguments.architecture.stem.removeprefix(_ENCODER)
+    if not _NAME.match(name) or name == data_layout(Path(), None).folder.parent.name:
+        raise InputError(
+            f"'{name}' cannot name a model; give --name with letters, digits and . _ + -, "
+            "other than 'data'"
+        )
+    return str(name)
+
+
+def _refuse_trained_model(layout: ModelLayout) -> None:
+    settings = read_settings(layout)
+    if settings and settings.get("model") is not None:
+        raise InputError(
+            f"{layout.folder} holds a model that was trained here; give --name another name, or "
+            "--build another folder"
+        )
+
+
+def _load(arguments: argparse.Namespace) -> _Foreign:
+    from models.encoder import load_foreign
+
+    encoder = load_foreign(arguments.architecture, arguments.weights)
+    arrangement = _arrangement(encoder, arguments)
+    decoder = None
+    files = arguments.decoder or _sibling_decoder(arguments.architecture)
+    if files:
+        decoder = load_foreign(*files)
+        _require_shapes(
+            files[0],
+            (decoder.input_shape, encoder.output_shape[1:], "input", "the encoder's output"),
+            (decoder.output_shape, arrangement.shape, "output", "the encoder's input"),
+        )
+    return _Foreign(encoder, decoder, arrangement, _golden(arguments, encoder))
+
+
+def _arrangement(encoder: Any, arguments: argparse.Namespace) -> Arrangement:
+    file, shape = arguments.architecture, encoder.input_shape
+    if not isinstance(shape, tuple) or len(encoder.output_shape) != 2:
+        raise InputError(
+            f"{file}: an encoder has one image as input and one vector of latents as output; "
+            f"this network has input {shape} and output {encoder.output_shape}"
+        )
+    if arguments.arrangement:
+        chosen = ARRANGEMENTS[arguments.arrangement]
+        _require_shapes(file, (shape, chosen.shape, "input", f"arrangement {chosen.name}"))
+        return chosen
+    for arrangement in ARRANGEMENTS.values():
+        if arrangement.shape == shape[1:]:
+            return arrangement
+    known = ", ".join(f"{a.shape} ({a.name})" for a in ARRANGEMENTS.values())
+    raise InputError(f"{file}: input of shape {shape[1:]} is no arrangement; known: {known}")
+
+
+def _require_shapes(file: Path, *pairs: tuple[Any, tuple[int, ...], str, str]) -> None:
+    for found, expected, what, whose in pairs:
+        if not isinstance(found, tuple) or found[1:] != expected:
+            raise InputError(f"{file}: {what} of shape {found}, but {whose} has shape {expected}")
+
+
+def _sibling_decoder(architecture: Path) -> tuple[Path, Path] | None:
+    if not architecture.name.startswith(_ENCODER):
+        return None
+    json = architecture.with_name(_DECODER + architecture.name.removeprefix(_ENCODER))
+    weights = [json.with_suffix(suffix) for suffix in _WEIGHT_SUFFIXES]
+    found = next((file for file in weights if file.is_file()), None)
+    if json.is_file() and found:
+        return json, found
+    print("no decoder beside the encoder: its compression quality cannot be measured")
+    return None
+
+
+def _golden(arguments: argparse.Namespace, encoder: Any) -> _Golden | None:
+    beside = arguments.architecture.parent
+    given = (arguments.golden_input, arguments.golden_output)
+    files = [given[0] or beside / "input.npy", given[1] or beside / "output.npy"]
+    if not any(given) and not all(file.is_file() for file in files):
+        return None
+    images, latents = (_read_array(file) for file in files)
+    expected = (encoder.input_shape[1:], encoder.output_shape[1:])
+    for file, array, shape in zip(files, (images, latents), expected, strict=True):
+        if array.shape[1:] != shape or not len(array) or len(array) != len(images):
+            raise InputError(
+                f"{file}: array of shape {array.shape}; golden pairs of this encoder have shapes "
+                f"(k, {', '.join(map(str, expected[0]))}) and (k, {expected[1][0]}), k above 0"
+            )
+    return _Golden(images, latents)
+
+
+def _read_array(file: Path) -> npt.NDArray[np.float32]:
+    try:
+        array = np.load(file, allow_pickle=False)
+        if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.number):
+            raise ValueError("not an array of numbers")
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{file}: cannot be read as a NumPy array: {error}") from error
+    return array.astype(np.float32)
+
+
+def _first_mismatch(foreign: _Foreign) -> str | None:
+    """The first golden latent that Keras does not reproduce exactly, in words; None if there is
+    none."""
+    from models.inference import outputs_of
+
+    if not foreign.golden:
+        return None
+    expected = foreign.golden.latents
+    found = outputs_of(foreign.encoder, foreign.golden.images)
+    wrong = np.argwhere(found != expected)
+    if not len(wrong):
+        return None
+    vector, latent = wrong[0]
+    return (
+        f"golden vectors: {len(np.unique(wrong[:, 0]))} of {len(expected)} are not reproduced; "
+        f"first difference in vector {vector}, latent {latent}: expected "
+        f"{expected[vector, latent]:.9g}, Keras gives {found[vector, latent]:.9g}; are these "
+        "weights and golden vectors of the same encoder?"
+    )
+
+
+# --- its files here ------------------------------------------------------------------------------
+def _validation_modules(arguments: argparse.Namespace) -> ModuleData:
+    """Modules of --data, or the first generated ones; the data step measures them where it has
+    not yet."""
+    if arguments.events < 1:
+        raise InputError(f"--events {arguments.events}: give a number of at least 1")
+    layout = data_layout(arguments.build, arguments.data)
+    if not layout.metrics.is_file():
+        source = (
+            ["--data", str(arguments.data)]
+            if arguments.data
+            else ["--events", str(arguments.events)]
+        )
+        _step("data", "--build", str(arguments.build), *source, "--seed", str(arguments.seed))
+    if arguments.data:
+        return drop_empty(load_modules(arguments.data))
+    modules = load_modules(layout.generated_csv, rows_per_file=arguments.events)
+    return drop_empty(modules)
+
+
+def _publish(
+    layout: ModelLayout, foreign: _Foreign, modules: ModuleData, arguments: argparse.Namespace
+) -> None:
+    from models.keras_backend import keras
+
+    networks = {"encoder": foreign.encoder}
+    if foreign.decoder is not None:
+        networks["decoder"] = foreign.decoder
+        encoder = foreign.encoder
+        networks["autoencoder"] = keras.Model(encoder.input, foreign.decoder(encoder.output))
+    data = {
+        "name": data_layout(arguments.build, arguments.data).folder.name,
+        "hash": modules.content_hash,
+        "modules": len(modules),
+    }
+    with staged(layout) as staging:
+        write_networks(staging, networks)
+        write_validation(staging, modules.calq, modules.eta, modules.phi)
+        if foreign.golden:
+            np.savez_compressed(
+                staging.at(layout.golden),
+                images=foreign.golden.images,
+                latents=foreign.golden.latents,
+            )
+        write_json(
+            staging.at(layout.settings),
+            {
+                "model": None,
+                "imported": {
+                    "architecture": arguments.architecture.name,
+                    "weights": arguments.weights.name,
+                    "hash": file_hash(arguments.architecture, arguments.weights),
+                },
+                "arrangement": foreign.arrangement.name,
+                "normalisation": arguments.normalisation,
+                "data": data,
+                "seed": arguments.seed,
+                "epochs": None,
+                "formats": formats_of(foreign.encoder),
+            },
+        )
+        source = training_provenance(staging, modules.content_hash, arguments.seed)
+        metrics = [*_golden_metrics(foreign.golden), _modules_metric(modules)]
+        metrics = [metric.model_copy(update={"provenance": source}) for metric in metrics]
+        write_metrics(staging.at(layout.train_metrics), metrics)
+
+
+def _golden_metrics(golden: _Golden | None) -> list[Metric]:
+    reason = None if golden else "no golden vectors came with the encoder"
+    vectors, mismatches = (len(golden.images), 0) if golden else (None, None)
+    return [
+        Metric(name="golden.vectors", value=vectors, unit="vectors", reason=reason),
+        Metric(
+            name="golden.mismatches",
+            value=mismatches,
+            unit="vectors",
+            evidence=Evidence.ESTIMATE,
+            better="lower",
+            reason=reason,
+        ),
+    ]
+
+
+def _modules_metric(modules: ModuleData) -> Metric:
+    return Metric(name="validation.modules", value=len(modules), unit="modules")
+
+
+# --- the steps that follow -----------------------------------------------------------------------
+def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse.Namespace) -> None:
+    """As `make report` does; then, for a quantised encoder, ask that the C-simulation passed."""
+    from models.encoder import is_quantised
+
+    design = ["--build", str(arguments.build), "--model", layout.folder.name]
+    _step("flops", *design)
+    _step("evaluate", *design)
+    for target in arguments.target:
+        of_target = [*design, "--target", target]
+        _step("hls", *of_target, "--or-skip")
+        _step("csim", *of_target, "--seed", str(arguments.seed), "--or-skip")
+        _step("report", *of_target, *(["--data", str(arguments.data)] if arguments.data else []))
+        if is_quantised(foreign.encoder):
+            _step("status", *of_target, "--require", "csim")
+
+
+def _step(name: str, *options: str) -> None:
+    from flows.__main__ import STEPS
+
+    step = importlib.import_module(STEPS[name][0])
+    parser = argparse.ArgumentParser(prog=f"python -m flows {name}")
+    step.add_arguments(parser)
+    if status := step.run(parser.parse_args(options)):
+        raise CheckFailed(f"step {name} ended with status {status}")

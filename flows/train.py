@@ -1,0 +1,435 @@
+"""Train models of the zoo on module data, with the options of the reference's train.py."""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows.layout import ModelLayout, data_layout, model_layout
+from flows.train_options import (
+    LEAST_ENERGY_FRACTION,
+    QUICK_MODULES,
+    add_arguments,
+    check,
+    elinks_of,
+    specs_of,
+)
+from flows.trained_model import (
+    PARTS,
+    Staging,
+    formats_of,
+    read_settings,
+    replaced,
+    staged,
+    training_provenance,
+    write_json,
+    write_networks,
+    write_validation,
+)
+from flows.validation_csv import require_energies, write_energies, write_examples
+from hw.errors import InputError
+from models.dataset import ModuleData, load_modules
+from models.geometry import ARRANGEMENTS
+from models.normalisation import Normalisation, normalise
+from models.selection import double, drop_empty, mask_energies, mask_partials, quick, split
+from models.zoo import ModelSpec
+from reports.metrics import Metric, Provenance, read_metrics, write_metrics
+
+VALIDATION_FRACTION = 0.2
+
+__all__ = ["add_arguments", "run"]
+
+
+def run(arguments: argparse.Namespace) -> int | None:
+    check(arguments)
+    specs = specs_of(arguments)
+    modules = _read_modules(arguments)
+    figures = {}
+    for spec in specs:
+        layout = model_layout(arguments.odir, spec.name)
+        try:
+            _make_model(layout, spec, modules, arguments)
+        except KeyboardInterrupt:
+            print(f"\ninterrupted; {_how_to_go_on(layout)}", flush=True)
+            return 130
+        figures[spec.name] = read_metrics(layout.train_metrics)
+        if not arguments.trainOnly:
+            from flows.evaluate import evaluate
+
+            figures[spec.name] += evaluate(
+                arguments.odir, spec.name, full=arguments.full, skip_plot=arguments.skipPlot
+            )
+    for name, metrics in figures.items():
+        _print_result(name, metrics)
+    return None
+
+
+# --- data ----------------------------------------------------------------------------------------
+def _read_modules(arguments: argparse.Namespace) -> ModuleData:
+    modules = load_modules(
+        arguments.inputFile,
+        header=False if arguments.noHeader else None,
+        rows_per_file=arguments.nrowsPerFile or None,
+        cache=arguments.cache,
+    )
+    read = len(modules)
+    modules = drop_empty(modules)
+    if arguments.maskPartials:
+        modules = mask_partials(modules)
+    if arguments.maskEnergies:
+        modules = mask_energies(modules, minimum=LEAST_ENERGY_FRACTION)
+    if arguments.double:
+        modules = double(modules, arguments.seed)
+    if arguments.saveEnergy:
+        require_energies(modules)
+    print(f"{arguments.inputFile}: {read} modules read, {len(modules)} used", flush=True)
+    return modules
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The modules for training (none where nothing is trained) and for validation."""
+
+    training: ModuleData
+    validation: ModuleData
+
+
+def _sample(modules: ModuleData, arguments: argparse.Namespace) -> _Sample:
+    if arguments.evalOnly:
+        return _Sample(modules.select(np.arange(0)), modules)
+    chosen, held_back = split(modules, VALIDATION_FRACTION, arguments.seed)
+    training = modules.select(chosen)
+    if arguments.quickTrain:
+        training = quick(training, QUICK_MODULES)
+    return _Sample(training, modules.select(held_back))
+
+
+# --- one model -----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Trained:
+    """The networks by part, and the record of their training: None where they were there before."""
+
+    networks: dict[str, Any]
+    history: Any = None
+
+
+def _make_model(
+    layout: ModelLayout, spec: ModelSpec, modules: ModuleData, arguments: argparse.Namespace
+) -> None:
+    """Train where needed, and leave the model's folder as the options say."""
+    stored = read_settings(layout)
+    settings = _settings(spec, modules, arguments)
+    for_validation = _validation_settings(modules, arguments)
+    changed = _changes(stored, settings) if stored else []
+    sample = _sample(modules, arguments)
+    if arguments.evalOnly:
+        settings = _settings_to_evaluate(layout, stored, modules, arguments)
+        trained = _Trained(_load_networks(layout))
+    elif stored and not changed and not arguments.retrain:
+        print(f"{spec.name} is trained already with these settings (--retrain trains it again)")
+        if stored.get("validation") == for_validation and not (
+            arguments.nCSV or arguments.saveEnergy
+        ):
+            return
+        settings, trained = stored, _Trained(_load_networks(layout))
+    else:
+        if stored and stored.get("model") is None and not arguments.retrain:
+            raise InputError(
+                f"{layout.folder} holds an imported model; choose another output folder, or give "
+                "--retrain to replace it"
+            )
+        if changed:
+            print(f"{spec.name} was trained with other settings: {', '.join(changed)}")
+        trained = _train(layout, spec, settings, sample, arguments)
+    settings = settings | {"validation": for_validation}
+    _publish(layout, trained, settings, sample, arguments)
+
+
+def _load_networks(layout: ModelLayout) -> dict[str, Any]:
+    from models.encoder import load_network
+
+    files = {part: layout.network(part) for part in PARTS}
+    return {part: load_network(file) for part, file in files.items() if file.is_file()}
+
+
+def _settings(
+    spec: ModelSpec, modules: ModuleData, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """All that decides the trained weights, as it is kept beside them."""
+    normalisation = Normalisation.MAX if arguments.rescaleInputToMax else Normalisation.MSB
+    settings = {
+        "model": spec.model_dump(mode="json"),
+        "arrangement": spec.arrangement,
+        "normalisation": normalisation.value,
+        "data": _data_settings(modules, arguments),
+        "elinks": elinks_of(arguments),
+        "validation_fraction": VALIDATION_FRACTION,
+        "quick": arguments.quickTrain,
+        "occupancy_weights": arguments.occReweight,
+        "seed": arguments.seed,
+        "epochs": arguments.epochs,
+        "batch": arguments.batch,
+        "patience": arguments.patience,
+    }
+    return dict(json.loads(json.dumps(settings)))  # as it will be read back
+
+
+def _data_settings(modules: ModuleData, arguments: argparse.Namespace) -> dict[str, Any]:
+    path: Path = arguments.inputFile
+    generated = data_layout(arguments.odir, None)
+    is_generated = path.resolve() == generated.generated_csv.resolve()
+    return {
+        "name": (generated if is_generated else data_layout(arguments.odir, path)).folder.name,
+        "hash": modules.content_hash,
+        "modules": len(modules),
+        "rows_per_file": arguments.nrowsPerFile,
+        "mask_partials": arguments.maskPartials,
+        "mask_energies": arguments.maskEnergies,
+        "double": arguments.double,
+    }
+
+
+def _validation_settings(modules: ModuleData, arguments: argparse.Namespace) -> dict[str, Any]:
+    """All that decides which modules are for validation, and how decoded ones are read."""
+    return {
+        "data": _data_settings(modules, arguments),
+        "whole_sample": arguments.evalOnly,
+        "rescale_output_to_sum": arguments.rescaleOutputToMax,
+        "max_value": arguments.maxVal if arguments.maxVal > 0 else None,
+    }
+
+
+def _changes(stored: dict[str, Any], settings: dict[str, Any]) -> list[str]:
+    """Names of the settings that differ, with both values where these are short."""
+
+    def text(value: Any) -> str:
+        return "" if isinstance(value, dict) or value is None else f" {value}"
+
+    return [
+        f"{key}{text(stored.get(key))} ->{text(value) or ' changed'}"
+        for key, value in settings.items()
+        if stored.get(key) != value
+    ]
+
+
+def _settings_to_evaluate(
+    layout: ModelLayout,
+    stored: dict[str, Any] | None,
+    modules: ModuleData,
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
+    """The settings of the model that is there, if the options agree with them."""
+    if stored is None:
+        raise InputError(
+            f"--evalOnly: there is no trained model in {layout.train}; train it first, without "
+            "--evalOnly"
+        )
+    if arguments.rescaleInputToMax and stored["normalisation"] != Normalisation.MAX:
+        raise InputError(
+            f"--rescaleInputToMax: {layout.folder.name} was trained on charges divided by the MSB "
+            "of their sum; leave out --rescaleInputToMax, or train it again with it"
+        )
+    if arguments.elinks and stored.get("elinks") not in (None, arguments.elinks):
+        raise InputError(
+            f"--nELinks {arguments.elinks}: {layout.folder.name} was trained for "
+            f"{stored['elinks']} eLinks; give --nELinks {stored['elinks']}, or train it again"
+        )
+    if stored["data"].get("hash") == modules.content_hash:
+        print("note: the input holds the modules that the model was trained on")
+    return stored
+
+
+def _train(
+    layout: ModelLayout,
+    spec: ModelSpec,
+    settings: dict[str, Any],
+    sample: _Sample,
+    arguments: argparse.Namespace,
+) -> _Trained:
+    """Train one model; interrupted, it leaves a checkpoint from which the same call goes on."""
+    from models.augmentation import with_copies
+    from models.encoder import build_networks
+    from models.losses import get_loss
+    from models.quality import occupancy
+    from models.training import TrainingSettings, make_reproducible, occupancy_weights, train
+
+    arrangement = ARRANGEMENTS[spec.arrangement]
+    normalisation = Normalisation(settings["normalisation"])
+    calq = sample.training.calq
+    if spec.copies:
+        calq = with_copies(calq, spec.copies, arguments.seed)
+    how = TrainingSettings(
+        seed=arguments.seed,
+        epochs=arguments.epochs,
+        batch=arguments.batch,
+        patience=arguments.patience,
+        optimizer=spec.optimizer,
+        learning_rate=spec.learning_rate,
+    )
+    print(
+        f"training {spec.name} on {len(calq)} modules, {len(sample.validation)} for validation, "
+        f"loss {spec.loss}",
+        flush=True,
+    )
+    make_reproducible(arguments.seed)
+    networks = build_networks(spec)
+    history = train(
+        networks.autoencoder,
+        get_loss(spec.loss, spec.arrangement),
+        arrangement.to_images(normalise(calq, normalisation)[0]),
+        arrangement.to_images(normalise(sample.validation.calq, normalisation)[0]),
+        how,
+        weights=occupancy_weights(occupancy(calq)) if arguments.occReweight else None,
+        checkpoint=layout.checkpoint,
+        identity=json.dumps({**settings, "epochs": None}, sort_keys=True),
+        on_progress=_progress_printer(layout, how.epochs),
+    )
+    return _Trained({part: getattr(networks, part) for part in PARTS}, history)
+
+
+def _progress_printer(layout: ModelLayout, epochs: int) -> Callable[[Any], None]:
+    """Prints how training starts, then a line for each epoch; `*` marks the best so far."""
+    started = False
+
+    def print_line(history: Any) -> None:
+        nonlocal started
+        done = len(history.epochs)
+        if not started:
+            started = True
+            if done:
+                print(f"going on after epoch {done} ({layout.checkpoint})", flush=True)
+            elif layout.checkpoint.is_file():
+                print(f"{layout.checkpoint} is of other settings: starting afresh", flush=True)
+            return
+        last, rest = history.epochs[-1], epochs - done
+        mark = "*" if history.best == done - 1 else " "
+        print(
+            f"epoch {done:>{len(str(epochs))}}/{epochs}  loss {last.loss:.6f}  "
+            f"val_loss {last.val_loss:.6f}{mark}  {last.seconds:.1f} s"
+            + (f", at most {_duration(rest * history.seconds / done)} to go" if rest else ""),
+            flush=True,
+        )
+
+    return print_line
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _how_to_go_on(layout: ModelLayout) -> str:
+    if not layout.checkpoint.is_file():
+        return "no epoch was finished, so nothing is kept"
+    return (
+        f"the finished epochs are kept in {layout.checkpoint}; the same command goes on from there"
+    )
+
+
+# --- the model's folder --------------------------------------------------------------------------
+def _publish(
+    layout: ModelLayout,
+    trained: _Trained,
+    settings: dict[str, Any],
+    sample: _Sample,
+    arguments: argparse.Namespace,
+) -> None:
+    """Write the model's folder in one go: networks (if new), validation modules, figures."""
+    encoder, validation = trained.networks["encoder"], sample.validation
+    with staged(layout, keep=trained.history is None) as staging:
+        if trained.history is None:
+            metrics = read_metrics(layout.train_metrics)
+        else:
+            write_networks(staging, trained.networks)
+            write_json(staging.at(layout.history), trained.history.to_json())
+            source = training_provenance(staging, settings["data"]["hash"], settings["seed"])
+            metrics = _with(source, _training_metrics(trained.history, sample))
+        write_validation(staging, validation.calq, validation.eta, validation.phi)
+        source = training_provenance(staging, validation.content_hash, settings["seed"])
+        found = [
+            Metric(name="validation.modules", value=len(validation), unit="modules"),
+            _constant_latents(encoder, validation, settings),
+        ]
+        _write_tables(staging, trained.networks, settings, validation, arguments)
+        write_json(staging.at(layout.settings), {**settings, "formats": formats_of(encoder)})
+        write_metrics(staging.at(layout.train_metrics), replaced(metrics, _with(source, found)))
+    if trained.history is not None:
+        layout.checkpoint.unlink(missing_ok=True)
+
+
+def _with(source: Provenance, metrics: list[Metric]) -> list[Metric]:
+    return [metric.model_copy(update={"provenance": source}) for metric in metrics]
+
+
+def _training_metrics(history: Any, sample: _Sample) -> list[Metric]:
+    best = history.epochs[history.best]
+    return [
+        Metric(name="train.epochs", value=len(history.epochs), unit="epochs"),
+        Metric(name="train.best_epoch", value=history.best + 1),
+        Metric(name="train.loss", value=best.loss, better="lower"),
+        Metric(name="train.val_loss", value=best.val_loss, better="lower"),
+        Metric(name="train.modules", value=len(sample.training), unit="modules"),
+        Metric(name="train.seconds", value=round(history.seconds, 3), unit="s"),
+    ]
+
+
+def _constant_latents(encoder: Any, modules: ModuleData, settings: dict[str, Any]) -> Metric:
+    """How many latents have one value for all modules; some is worth a word to the user."""
+    from models.inference import outputs_of
+    from models.training import constant_latents
+
+    arrangement = ARRANGEMENTS[settings["arrangement"]]
+    fractions, _ = normalise(modules.calq, Normalisation(settings["normalisation"]))
+    latents = outputs_of(encoder, arrangement.to_images(fractions))
+    constant = constant_latents(latents)
+    if constant:
+        print(
+            f"warning: {constant} of {latents.shape[1]} latents have the same value for all "
+            "validation modules and carry nothing; another seed or more epochs may revive them"
+        )
+    return Metric(
+        name="validation.constant_latents", value=constant, unit="latents", better="lower"
+    )
+
+
+def _write_tables(
+    staging: Staging,
+    networks: dict[str, Any],
+    settings: dict[str, Any],
+    validation: ModuleData,
+    arguments: argparse.Namespace,
+) -> None:
+    if arguments.saveEnergy:
+        write_energies(staging, validation)
+    if arguments.nCSV:
+        if "decoder" not in networks:
+            raise InputError(f"--nCSV: {staging.layout.folder.name} has no decoder")
+        count = len(validation) if arguments.nCSV < 0 else min(arguments.nCSV, len(validation))
+        write_examples(
+            staging,
+            validation.select(np.arange(count)),
+            networks["encoder"],
+            networks["decoder"],
+            arrangement=settings["arrangement"],
+            normalisation=Normalisation(settings["normalisation"]),
+            match_sum=settings["validation"]["rescale_output_to_sum"],
+            maximum=settings["validation"]["max_value"],
+        )
+
+
+def _print_result(name: str, metrics: list[Metric]) -> None:
+    """One line of the figures that compare models."""
+    values = {metric.name: metric.value for metric in metrics}
+    shown = [
+        f"{label} {values[key]:.5g}"
+        for key, label in (
+            ("train.val_loss", "val_loss"), ("emd.mean", "EMD"), ("emd.std", "EMD std")
+        )
+        if isinstance(values.get(key), int | float)
+    ]  # fmt: skip
+    print(f"{name}: {', '.join(shown)}")
