@@ -93,6 +93,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.events < 1:
+        raise InputError(f"--events {arguments.events}: give a number of at least 1")
     layout = model_layout(arguments.build, _name(arguments))
     _refuse_trained_model(layout)
     foreign = _load(arguments)
@@ -249,22 +251,23 @@ def _first_mismatch(foreign: _Foreign) -> str | None:
 
 # --- its files here ------------------------------------------------------------------------------
 def _validation_modules(arguments: argparse.Namespace) -> ModuleData:
-    """Modules of --data, or the first generated ones; the data step measures them where it has
-    not yet."""
-    if arguments.events < 1:
-        raise InputError(f"--events {arguments.events}: give a number of at least 1")
-    layout = data_layout(arguments.build, arguments.data)
-    if not layout.metrics.is_file():
-        source = (
-            ["--data", str(arguments.data)]
-            if arguments.data
-            else ["--events", str(arguments.events)]
-        )
-        _step("data", "--build", str(arguments.build), *source, "--seed", str(arguments.seed))
+    """The modules of --data, or the first ones of the build folder's generated data."""
     if arguments.data:
-        return drop_empty(load_modules(arguments.data))
-    modules = load_modules(layout.generated_csv, rows_per_file=arguments.events)
-    return drop_empty(modules)
+        modules = drop_empty(load_modules(arguments.data))
+    else:
+        layout = data_layout(arguments.build, None)
+        if not layout.generated_csv.is_file():
+            _data_step(arguments)
+        modules = drop_empty(load_modules(layout.generated_csv, rows_per_file=arguments.events))
+    if not len(modules):
+        raise InputError(f"{arguments.data}: no module has any charge; give other data")
+    return modules
+
+
+def _data_step(arguments: argparse.Namespace) -> None:
+    given = ["--data", str(arguments.data)]
+    generated = ["--events", str(arguments.events), "--seed", str(arguments.seed)]
+    _step("data", "--build", str(arguments.build), *(given if arguments.data else generated))
 
 
 def _publish(
@@ -340,6 +343,8 @@ def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse
     from models.encoder import is_quantised
 
     design = ["--build", str(arguments.build), "--model", layout.folder.name]
+    if not data_layout(arguments.build, arguments.data).metrics.is_file():
+        _data_step(arguments)
     _step("flops", *design)
     _step("evaluate", *design)
     for target in arguments.target:
