@@ -100,7 +100,7 @@ def evaluate(
     from models.emd import emd
 
     layout = model_layout(build, model)
-    validation = _chosen(layout, limit=0 if full else modules)
+    validation = chosen_validation(layout, limit=0 if full else modules)
     source = provenance(
         model_hash=file_hash(layout.network("encoder")),
         data_hash=file_hash(layout.validation),
@@ -123,7 +123,7 @@ def evaluate(
     return metrics
 
 
-def _chosen(layout: ModelLayout, limit: int) -> Validation:
+def chosen_validation(layout: ModelLayout, limit: int) -> Validation:
     """The validation modules, at most `limit` of them (0: all), evenly spaced over all."""
     if limit < 0:
         raise InputError(f"--modules {limit}: give a number of modules, or 0 for all")

@@ -102,6 +102,11 @@ class ModelLayout:
         return self.evaluate / "evaluation.npz"
 
     @property
+    def baseline_metrics(self) -> Path:
+        """The other compression algorithms on the same modules, where asked for."""
+        return self.evaluate / "baselines.json"
+
+    @property
     def complexity_metrics(self) -> Path:
         return self.folder / "complexity" / "metrics.json"
 

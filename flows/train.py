@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from flows.baselines import compare_baselines
 from flows.layout import ModelLayout, data_layout, model_layout
 from flows.train_options import (
     LEAST_ENERGY_FRACTION,
@@ -63,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int | None:
             figures[spec.name] += evaluate(
                 arguments.odir, spec.name, full=arguments.full, skip_plot=arguments.skipPlot
             )
+            if arguments.full or not arguments.AEonly:
+                compare_baselines(layout, elinks_of(arguments), full=arguments.full)
     for name, metrics in figures.items():
         _print_result(name, metrics)
     return None

@@ -370,6 +370,21 @@ class TestTraining:
             2 * module_charges(900).sum(axis=1).mean(), rel=0.1
         )
 
+    def test_the_other_algorithms_are_evaluated_on_the_same_modules(self, place: Workplace) -> None:
+        one_file = str(place.folder / "nElinks_5" / "0.csv")
+        words = ["--evalOnly", "--skipPlot", "-i", one_file]
+        assert place.train(out="others") == 0
+        assert place.train(*words, out="others") == 0
+        assert not place.layout(out="others").baseline_metrics.exists()
+        assert place.train(*words, "--AEonly", "0", out="others") == 0
+        metrics = read_metrics(place.layout(out="others").baseline_metrics)
+        means = {m.variant: m.value for m in metrics if m.name == "emd.mean"}
+        assert set(means) == {
+            "threshold_1.35", "threshold_2", "stc4", "stc16", "best_choice_14"
+        }  # fmt: skip
+        assert all(isinstance(value, float) and value > 0 for value in means.values())
+        assert {m.value for m in metrics if m.name == "emd.modules"} <= set(range(1, 301))
+
     def test_rows_per_file(self, place: Workplace) -> None:
         assert place.train("--nrowsPerFile", "100", out="rows") == 0
         figures = place.figures(out="rows")
