@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from flows.baselines import compare_baselines
 from flows.layout import ModelLayout, data_layout, model_layout
@@ -41,6 +42,7 @@ from models.zoo import ModelSpec
 from reports.metrics import Metric, Provenance, read_metrics, write_metrics
 
 VALIDATION_FRACTION = 0.2
+_BLOCK = 100_000  # modules
 
 __all__ = ["add_arguments", "run"]
 
@@ -260,8 +262,6 @@ def _train(
     from models.quality import occupancy
     from models.training import TrainingSettings, make_reproducible, occupancy_weights, train
 
-    arrangement = ARRANGEMENTS[spec.arrangement]
-    normalisation = Normalisation(settings["normalisation"])
     calq = sample.training.calq
     if spec.copies:
         calq = with_copies(calq, spec.copies, arguments.seed)
@@ -283,8 +283,8 @@ def _train(
     history = train(
         networks.autoencoder,
         get_loss(spec.loss, spec.arrangement),
-        arrangement.to_images(normalise(calq, normalisation)[0]),
-        arrangement.to_images(normalise(sample.validation.calq, normalisation)[0]),
+        _images(calq, settings),
+        _images(sample.validation.calq, settings),
         how,
         weights=occupancy_weights(occupancy(calq)) if arguments.occReweight else None,
         checkpoint=layout.checkpoint,
@@ -292,6 +292,17 @@ def _train(
         on_progress=_progress_printer(layout, how.epochs),
     )
     return _Trained({part: getattr(networks, part) for part in PARTS}, history)
+
+
+def _images(calq: npt.NDArray[np.float32], settings: dict[str, Any]) -> npt.NDArray[np.float32]:
+    """What the network reads for these modules; made in blocks, which spares memory."""
+    arrangement = ARRANGEMENTS[settings["arrangement"]]
+    normalisation = Normalisation(settings["normalisation"])
+    images = np.empty((len(calq), *arrangement.shape), dtype=np.float32)
+    for first in range(0, len(calq), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        images[block] = arrangement.to_images(normalise(calq[block], normalisation)[0])
+    return images
 
 
 def _progress_printer(layout: ModelLayout, epochs: int) -> Callable[[Any], None]:
@@ -386,9 +397,7 @@ def _constant_latents(encoder: Any, modules: ModuleData, settings: dict[str, Any
     from models.inference import outputs_of
     from models.training import constant_latents
 
-    arrangement = ARRANGEMENTS[settings["arrangement"]]
-    fractions, _ = normalise(modules.calq, Normalisation(settings["normalisation"]))
-    latents = outputs_of(encoder, arrangement.to_images(fractions))
+    latents = outputs_of(encoder, _images(modules.calq, settings))
     constant = constant_latents(latents)
     if constant:
         print(
