@@ -37,8 +37,9 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
     for_model = f"MODEL={of_model.folder.name}"
     for_target = f"{for_model} TARGET={of_target.folder.name}"
     encoder = of_model.network("encoder")
+    given = "" if data == data_layout(build, None) else f" DATA=<path of {data.folder.name}>"
     return [
-        Stage("data", data.metrics, "make data", ("data.modules", "data.distance.occ_all")),
+        Stage("data", data.metrics, f"make data{given}", ("data.modules", "data.distance.occ_all")),
         Stage(
             "train",
             of_model.train_metrics,

@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, DEFAULT_TARGET
 from flows.stages import Stage, data_of_model, stages, state
@@ -34,7 +36,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.require:
         _require(next(step for step in steps if step.name == arguments.require))
         return
-    table = Table(title=f"{arguments.model} on {arguments.target}", title_justify="left")
+    title = Text(f"{arguments.model} on {arguments.target}")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("stage", "state", "written (UTC)", "detail"):
         table.add_column(heading)
     for step in steps:
@@ -43,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         detail = found.detail
         if found.progress is Progress.MISSING:
             detail = f"run: {step.remedy}"
-        table.add_row(step.name, found.progress.value, written, detail)
+        table.add_row(step.name, found.progress.value, written, Text(detail))
     Console().print(table)
 
 
