@@ -14,6 +14,7 @@ from flows.layout import (
     DEFAULT_BUILD,
     DEFAULT_TARGET,
     ModelLayout,
+    cache_folder,
     data_layout,
     model_layout,
 )
@@ -252,13 +253,15 @@ def _first_mismatch(foreign: _Foreign) -> str | None:
 # --- its files here ------------------------------------------------------------------------------
 def _validation_modules(arguments: argparse.Namespace) -> ModuleData:
     """The modules of --data, or the first ones of the build folder's generated data."""
+    cache = cache_folder(arguments.build)
     if arguments.data:
-        modules = drop_empty(load_modules(arguments.data))
+        modules = drop_empty(load_modules(arguments.data, cache=cache))
     else:
         layout = data_layout(arguments.build, None)
         if not layout.generated_csv.is_file():
             _data_step(arguments)
-        modules = drop_empty(load_modules(layout.generated_csv, rows_per_file=arguments.events))
+        read = load_modules(layout.generated_csv, rows_per_file=arguments.events, cache=cache)
+        modules = drop_empty(read)
     if not len(modules):
         raise InputError(f"{arguments.data}: no module has any charge; give other data")
     return modules

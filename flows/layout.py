@@ -167,6 +167,11 @@ def data_layout(build: Path, data: Path | None) -> DataLayout:
     return DataLayout(build / "data" / (data.resolve().name if data else "generated"))
 
 
+def cache_folder(build: Path) -> Path:
+    """Fast copies of the CSV files read, by their content, so one folder for all data sets."""
+    return build / "data" / ".cache"
+
+
 def model_layout(build: Path, model: str) -> ModelLayout:
     return ModelLayout(build / _folder_name(model))
 

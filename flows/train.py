@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flows.baselines import compare_baselines
-from flows.layout import ModelLayout, data_layout, model_layout
+from flows.layout import ModelLayout, cache_folder, data_layout, model_layout
 from flows.train_options import (
     LEAST_ENERGY_FRACTION,
     QUICK_MODULES,
@@ -50,6 +50,8 @@ __all__ = ["add_arguments", "run"]
 def run(arguments: argparse.Namespace) -> int | None:
     check(arguments)
     specs = specs_of(arguments)
+    if arguments.evalOnly:
+        _require_models([model_layout(arguments.odir, spec.name) for spec in specs])
     modules = _read_modules(arguments)
     figures = {}
     for spec in specs:
@@ -73,13 +75,22 @@ def run(arguments: argparse.Namespace) -> int | None:
     return None
 
 
+def _require_models(layouts: list[ModelLayout]) -> None:
+    for layout in layouts:
+        if not layout.settings.is_file():
+            raise InputError(
+                f"--evalOnly: there is no trained model in {layout.train}; train it first, without "
+                "--evalOnly"
+            )
+
+
 # --- data ----------------------------------------------------------------------------------------
 def _read_modules(arguments: argparse.Namespace) -> ModuleData:
     modules = load_modules(
         arguments.inputFile,
         header=False if arguments.noHeader else None,
         rows_per_file=arguments.nrowsPerFile or None,
-        cache=arguments.cache,
+        cache=arguments.cache or cache_folder(arguments.odir),
     )
     read = len(modules)
     modules = drop_empty(modules)
@@ -131,7 +142,7 @@ def _make_model(
     for_validation = _validation_settings(modules, arguments)
     changed = _changes(stored, settings) if stored else []
     sample = _sample(modules, arguments)
-    if arguments.evalOnly:
+    if arguments.evalOnly and stored:
         settings = _settings_to_evaluate(layout, stored, modules, arguments)
         trained = _Trained(_load_networks(layout))
     elif stored and not changed and not arguments.retrain:
@@ -223,16 +234,11 @@ def _changes(stored: dict[str, Any], settings: dict[str, Any]) -> list[str]:
 
 def _settings_to_evaluate(
     layout: ModelLayout,
-    stored: dict[str, Any] | None,
+    stored: dict[str, Any],
     modules: ModuleData,
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """The settings of the model that is there, if the options agree with them."""
-    if stored is None:
-        raise InputError(
-            f"--evalOnly: there is no trained model in {layout.train}; train it first, without "
-            "--evalOnly"
-        )
     if arguments.rescaleInputToMax and stored["normalisation"] != Normalisation.MAX:
         raise InputError(
             f"--rescaleInputToMax: {layout.folder.name} was trained on charges divided by the MSB "

@@ -56,7 +56,9 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         "--noHeader", action="store_true", help="the CSV files have no header (else: detected)"
     )
     group.add_argument(
-        "--cache", type=Path, help="folder for a fast copy of the data, used again next time"
+        "--cache",
+        type=Path,
+        help="folder for fast copies of the data, used again next time; else <odir>/data/.cache",
     )
     group.add_argument(
         "--nCSV",

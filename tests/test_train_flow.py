@@ -397,7 +397,7 @@ class TestTraining:
             "full.csv",
             calq,
             SimEnergyTotal=energy * 10,
-            EventSimEnergy=np.full(300, 10.0),
+            EventSimEnergy=10.0 + np.arange(300) // 5,
             SimEnergyFraction=energy,
             ModType=["FI", "FM", "FO", "BI"] * 75,
         )
@@ -413,6 +413,9 @@ class TestTraining:
             place.validation("masked")["calq"], energies["SimEnergyFraction"], strict=True
         ):
             assert fraction == pytest.approx(energy[by_charges[row.tobytes()]])
+        held_back = [by_charges[row.tobytes()] // 5 for row in place.validation("masked")["calq"]]
+        in_whole = [by_charges[row.tobytes()] // 5 for row in whole]
+        assert all(held_back.count(event) == in_whole.count(event) for event in held_back)
 
         bare = str(place.write_with_header("bare.csv", calq))
         for flag, column in (
@@ -422,7 +425,7 @@ class TestTraining:
         ):
             assert place.train("-i", bare, flag, out="bare") == 2
             assert column in capsys.readouterr().err
-        assert not (place.folder / "bare").exists()
+        assert not place.layout(out="bare").folder.exists()
 
     def test_a_failure_leaves_the_former_model_whole(
         self, place: Workplace, monkeypatch: pytest.MonkeyPatch
