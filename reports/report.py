@@ -7,7 +7,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reports.metrics import Summary
-from reports.tables import Gap, OccupancyRow, Section, group_gaps, occupancy_rows, sections
+from reports.tables import (
+    EVIDENCE,
+    Gap,
+    OccupancyRow,
+    Section,
+    group_gaps,
+    occupancy_rows,
+    sections,
+)
 from reports.verdict import Bounds, Check, Outcome, judge, overall
 
 if TYPE_CHECKING:  # matplotlib is slow to import, and a status needs no pictures
@@ -61,6 +69,12 @@ class Report:
     occupancy: list[OccupancyRow]
     layers: list[LayerType]
     pictures: list["Picture"]
+
+    @property
+    def evidence(self) -> list[tuple[str, str]]:
+        """The evidence levels that the tables have as columns, each with its meaning."""
+        shown = {level for section in self.sections for level in section.columns}
+        return [(level.value, words) for level, words in EVIDENCE.items() if level in shown]
 
     @property
     def gaps(self) -> list[Gap]:

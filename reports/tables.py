@@ -79,6 +79,13 @@ _LABELS = {
     "data.distance.maxQ": "TV distance: largest charge",
     "data.distance.sumQ": "TV distance: summed charge",
 }
+EVIDENCE = {
+    Evidence.ESTIMATE: "calculated, reported by HLS, or measured on the Keras model",
+    Evidence.CSIM: "C++ compiled and run",
+    Evidence.RTLSIM: "RTL simulated",
+    Evidence.SYNTH: "after logic synthesis",
+    Evidence.PNR: "after placement and routing",
+}
 _OCCUPANCY = re.compile(r"emd\.occupancy\.(\d+)-(\d+)\.(\w+)")
 
 
@@ -155,12 +162,14 @@ def sections(summary: Summary) -> list[Section]:
 
 
 def occupancy_rows(summary: Summary) -> list[OccupancyRow]:
-    """The distance by occupancy, for each bin that the summary holds."""
+    """The distance by occupancy, for each bin of the summary; none if no bin was measured."""
     bins: dict[tuple[int, int], dict[str, Metric]] = {}
     for metric in summary.metrics:
         if match := _OCCUPANCY.fullmatch(metric.name):
             edges = (int(match[1]), int(match[2]))
             bins.setdefault(edges, {})[match[3]] = metric
+    if not any(metric.value for parts in bins.values() for metric in parts.values()):
+        return []
     last = max((upper for _, upper in bins), default=0)
     rows = []
     for (lower, upper), parts in sorted(bins.items()):
