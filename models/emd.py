@@ -19,8 +19,10 @@ from models.geometry import TRIGGER_CELLS, cell_distances
 for _backend in ("TENSORFLOW", "PYTORCH", "JAX", "CUPY"):
     os.environ.setdefault(f"POT_BACKEND_DISABLE_{_backend}", "1")
 
-import ot  # noqa: E402, import it from here only
+import ot  # noqa: E402
 from ot.lp.emd_wrap import emd_c  # noqa: E402
+
+__all__ = ["emd", "ot"]  # POT is imported here and nowhere else
 
 _OPTIMAL = 1  # POT's result codes: 0 infeasible, 1 optimal, 2 unbounded, 3 iteration limit
 _FAILURES = {0: "problem infeasible", 2: "problem unbounded", 3: "iteration limit reached"}
