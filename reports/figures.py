@@ -151,7 +151,8 @@ def data_pictures(histograms: Path, distances: Mapping[str, float]) -> list[Pict
     """The data set's four distributions over the published ones, in one picture.
 
     Args:
-        histograms: `histograms.json` of the data step: name -> edges, counts, published.
+        histograms: `histograms.json` of the data step: name -> edges, counts, published, and the
+            modules outside the edges of either (outside, published_outside).
         distances: total-variation distance by name, for the legend.
 
     Raises:
@@ -165,8 +166,9 @@ def data_pictures(histograms: Path, distances: Mapping[str, float]) -> list[Pict
             _draw_histogram(axes, name, histogram, distances.get(name))
 
     caption = (
-        "This data set (line) and the published ttbar pile-up 200 sample (filled), each normalised "
-        "to unit sum. D is the total-variation distance: 0 for equal, 1 for disjoint distributions."
+        "This data set (line) and the published ttbar pile-up 200 sample (filled), as fractions of "
+        "all modules. D is the total-variation distance, the modules beyond the axis included: 0 "
+        "for equal, 1 for disjoint distributions."
     )
     try:
         return [_picture("data", "Data against the published distributions", caption, draw)]
@@ -178,7 +180,8 @@ def _draw_histogram(
     axes: Axes, name: str, histogram: Mapping[str, Any], distance: float | None
 ) -> None:
     edges = np.asarray(histogram["edges"], dtype=float)
-    ours, published = (_unit_sum(histogram[key]) for key in ("counts", "published"))
+    ours = _fractions(histogram["counts"], histogram.get("outside", 0))
+    published = _fractions(histogram["published"], histogram.get("published_outside", 0))
     axes.stairs(published, edges, fill=True, color=_GREY, alpha=0.5, label="published")
     text = "this data set" if distance is None else f"this data set, D = {distance:.3f}"
     axes.stairs(ours, edges, color=_BLUE, linewidth=1.8, label=text)
@@ -192,9 +195,10 @@ def _draw_histogram(
     axes.legend(loc="upper right")
 
 
-def _unit_sum(counts: Sequence[float]) -> npt.NDArray[np.float64]:
+def _fractions(counts: Sequence[float], outside: float) -> npt.NDArray[np.float64]:
+    """Counts as fractions of all modules, those outside the histogram's range included."""
     values = np.asarray(counts, dtype=float)
-    return values / max(values.sum(), 1.0)
+    return values / max(values.sum() + outside, 1.0)
 
 
 def _emd_picture(distances: npt.NDArray, model: str) -> Picture:
