@@ -190,6 +190,7 @@ def _draw_histogram(
     axes.set_xlim(edges[0], edges[-1])
     if name == "occ_1MT":  # falls over six decades
         axes.set_yscale("log")
+        axes.set_ylim(top=40 * max(ours.max(), published.max()))
     else:
         axes.set_ylim(0, 1.35 * max(ours.max(), published.max()))
     axes.legend(loc="upper right")
