@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     except (NoFixedPoint, ToolMissing) as error:
         if not arguments.or_skip:
             raise
-        write_metrics(layout.csim_metrics, _skipped(str(error)))
+        write_metrics(layout.csim_metrics, _skipped(str(error), of_model.network("encoder")))
         print(f"csim skipped: {error}")
     except CheckFailed as error:
         if not arguments.or_skip:
@@ -173,12 +173,17 @@ def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: i
 
 
 def _project(layout: TargetLayout, encoder_file: Path) -> HlsProject:
+    if not encoder_file.is_file():
+        raise InputError(
+            f"{encoder_file}: no such file; train the model first: make train "
+            f"MODEL={layout.folder.parent.name}"
+        )
     if not layout.hls.is_dir() and layout.hls_metrics.is_file():
         skipped = [m for m in read_metrics(layout.hls_metrics) if m.value is None]
         if skipped:
             raise NoFixedPoint(skipped[0].reason)
     project = read_project(layout.hls)
-    if not encoder_file.is_file() or project.encoder_hash != file_hash(encoder_file):
+    if project.encoder_hash != file_hash(encoder_file):
         raise InputError(
             f"{layout.hls} was not made from {encoder_file}; run the hls step anew: "
             f"make hls MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
@@ -325,8 +330,12 @@ def _metrics(
     return metrics
 
 
-def _skipped(reason: str) -> list[Metric]:
+def _skipped(reason: str, encoder_file: Path) -> list[Metric]:
+    why = {
+        "reason": reason,
+        "provenance": provenance(model_hash=file_hash(encoder_file)),
+    }
     return [
-        _metric("csim.vectors", None, "vectors", reason=reason),
-        _metric("csim.mismatches", None, "vectors", better="lower", reason=reason),
+        _metric("csim.vectors", None, "vectors", **why),
+        _metric("csim.mismatches", None, "vectors", better="lower", **why),
     ]

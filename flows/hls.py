@@ -63,9 +63,9 @@ def run(arguments: argparse.Namespace) -> None:
     except NoFixedPoint as error:
         if not arguments.or_skip:
             raise
-        write_metrics(
-            layout.hls_metrics, [Metric(name="hls.layers", value=None, reason=str(error))]
-        )
+        source = provenance(model_hash=file_hash(encoder_file))
+        skipped = Metric(name="hls.layers", value=None, reason=str(error), provenance=source)
+        write_metrics(layout.hls_metrics, [skipped])
         print(f"hls skipped: {error}")
         return
     write_layer_types(layout.hls_types, project.layers)
