@@ -1,0 +1,128 @@
+"""Generate module data, or inspect given data, and compare it with the published distributions."""
+
+import argparse
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from flows.layout import DEFAULT_BUILD, DataLayout, cache_folder, data_layout
+from flows.progress import progress
+from flows.provenance import provenance
+from hw.atomic_file import write_text
+from hw.errors import InputError
+from models.correlations import Correlations, correlations, log_charge, places
+from models.dataset import ModuleData, load_modules
+from models.distributions import PUBLISHED, Distribution, distributions, total_variation
+from models.generator import generate_modules, write_csv
+from models.selection import drop_empty
+from reports.metrics import Metric, write_metrics
+
+EVENTS = 500_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--events", type=int, default=EVENTS, help="number of modules to generate")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the generator")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="CSV file or folder to inspect, instead of generating (default: none)",
+    )
+    parser.add_argument(
+        "--noHeader", action="store_true", help="the CSV files have no header (else: detected)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    layout = data_layout(arguments.build, arguments.data)
+    if arguments.data is None:
+        _generate(layout, arguments.events, arguments.seed)
+    modules = load_modules(
+        arguments.data or layout.generated_csv,
+        header=False if arguments.noHeader else None,
+        cache=cache_folder(arguments.build),
+    )
+    seed = arguments.seed if arguments.data is None else None
+    metrics = inspect(modules, str(arguments.data or layout.generated_csv), layout, seed)
+    _show(metrics)
+
+
+def _generate(layout: DataLayout, events: int, seed: int) -> None:
+    with progress("generating modules", events) as advance:
+        modules = generate_modules(events, seed, progress=advance)
+    write_csv(modules, layout.generated_csv)
+
+
+def inspect(modules: ModuleData, name: str, layout: DataLayout, seed: int | None) -> list[Metric]:
+    """Write the distributions of `modules`, their distances and correlations; return the metrics.
+
+    Modules without charge are counted, but enter no distribution: the published sample has none.
+
+    Raises:
+        InputError: no module has charge.
+    """
+    filled = drop_empty(modules)
+    if not len(filled):
+        raise InputError(f"{name}: no module has charge; the distributions need at least one")
+    found = distributions(filled.calq)
+    source = provenance(data_hash=modules.content_hash, seed=seed, packages=("numpy",))
+    metrics = [
+        Metric(name="data.modules", value=len(modules), provenance=source),
+        Metric(name="data.empty", value=len(modules) - len(filled), provenance=source),
+    ]
+    for key, distribution in found.items():
+        # modules outside the plotted range are one more class: the distance covers all modules
+        distance = total_variation(distribution.all_modules(), PUBLISHED[key].all_modules())
+        metrics.append(
+            Metric(name=f"data.distance.{key}", value=distance, better="lower", provenance=source)
+        )
+    within = correlations(log_charge(filled.calq), places(filled))
+    for field in fields(Correlations):
+        value = getattr(within, field.name)
+        known = np.isfinite(value)
+        metrics.append(
+            Metric(
+                name=f"data.correlation.{field.name}",
+                value=value if known else None,
+                reason=None if known else "a trigger cell has the same charge in all modules",
+                provenance=source,
+            )
+        )
+    write_text(layout.histograms, json.dumps(_histograms(found)) + "\n")
+    write_metrics(layout.metrics, metrics)
+    return metrics
+
+
+def _histograms(found: dict[str, Distribution]) -> dict[str, dict[str, object]]:
+    return {
+        name: {
+            "edges": distribution.edges.tolist(),
+            "counts": distribution.counts.tolist(),
+            "outside": distribution.outside,
+            "published": PUBLISHED[name].counts.tolist(),
+            "published_outside": PUBLISHED[name].outside,
+        }
+        for name, distribution in found.items()
+    }
+
+
+def _show(metrics: list[Metric]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    for metric in metrics:
+        value = metric.value
+        text = (
+            f"{value:.4f}"
+            if isinstance(value, float)
+            else f"{value:,}"
+            if value is not None
+            else "-"
+        )
+        table.add_row(metric.name, text)
+    Console().print(table)
