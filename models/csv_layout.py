@@ -1,0 +1,173 @@
+"""The two layouts of a module CSV file, told apart by its first row, and its faults by line.
+
+Headerless (Ecoder's shuffled nElinks_N files): columns 0-47 are CALQ, 55 and 56 tc_eta and tc_phi;
+or the 48 charges alone.  With header: CALQ_0 ... CALQ_47 by name in any order, and what else is
+known (MakeTrainingDataSets/sortByLinks.py); columns of other names are not read.
+"""
+
+import csv
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw.errors import InputError
+from models.geometry import TRIGGER_CELLS
+
+CALQ_NAMES = tuple(f"CALQ_{cell}" for cell in range(TRIGGER_CELLS))
+ETA, PHI, ENTRY = "tc_eta", "tc_phi", "entry"
+NUMBER_NAMES = (
+    "SimEnergyTotal",
+    "EventSimEnergy",
+    "SimEnergyFraction",
+    "subdet",
+    "layer",
+    "waferu",
+    "waferv",
+)
+TEXT_NAMES = ("HD_LD", "ModType")
+_ETA_PHI_COLUMNS = {ETA: 55, PHI: 56}
+_CALQ_NAME = re.compile(r"CALQ_\d+")
+
+
+@dataclass(frozen=True)
+class CsvLayout:
+    """Where the known columns of one file stand.
+
+    Attributes:
+        header: whether its first row holds names.
+        width: number of fields in every row.
+        position: index of each column that is read, by its name.
+    """
+
+    header: bool
+    width: int
+    position: dict[str, int]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(name for name in TEXT_NAMES if name in self.position)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return tuple(name for name in self.position if name not in TEXT_NAMES)
+
+    def label(self, name: str) -> str:
+        """How a message names the column: as the file does."""
+        return f"column '{name}'" if self.header else f"column {self.position[name]} ({name})"
+
+
+def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows with their line numbers (from 1), blank lines left out."""
+    with file.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+        reader = csv.reader(stream, skipinitialspace=True)
+        try:
+            for row in reader:
+                if row:
+                    yield reader.line_num, [field.strip() for field in row]
+        except csv.Error as error:
+            raise InputError(
+                f"{file}:{reader.line_num}: not CSV ({error}); give comma-separated text"
+            ) from error
+
+
+def find_layout(file: Path, header: bool | None = None) -> CsvLayout:
+    """Tell the layout of `file` from its first row.
+
+    Args:
+        header: what the user says: True or False must agree with the file; None asks nothing.
+
+    Raises:
+        InputError: empty file, missing columns, or a header that is there against `header`.
+    """
+    line, first = next(_rows(file), (0, []))
+    if not first:
+        raise InputError(f"{file}: is empty; expected one module a row")
+    found = any(_CALQ_NAME.fullmatch(field) for field in first)
+    if not found and not any(_number(field) is not None for field in first):
+        raise InputError(
+            f"{file}:{line}: is neither a row of numbers nor a header with {CALQ_NAMES[0]} ... "
+            f"{CALQ_NAMES[-1]}: starts with '{first[0][:40]}'"
+        )
+    if header is False and found:
+        raise InputError(
+            f"{file}:{line}: has a header, but --noHeader says that it has none; drop --noHeader"
+        )
+    if header is True and not found:
+        raise InputError(f"{file}:{line}: has no header; add one, or say --noHeader")
+    return _named(file, line, first) if found else _unnamed(file, line, first)
+
+
+def _named(file: Path, line: int, names: list[str]) -> CsvLayout:
+    missing = [name for name in CALQ_NAMES if name not in names]
+    if missing:
+        raise InputError(
+            f"{file}:{line}: the header lacks {', '.join(missing)}; all of {CALQ_NAMES[0]} ... "
+            f"{CALQ_NAMES[-1]} are needed"
+        )
+    known = (*CALQ_NAMES, ETA, PHI, ENTRY, *NUMBER_NAMES, *TEXT_NAMES)
+    twice = [name for name in known if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{file}:{line}: the header names {', '.join(twice)} twice; remove one")
+    return CsvLayout(True, len(names), {name: names.index(name) for name in known if name in names})
+
+
+def _unnamed(file: Path, line: int, first: list[str]) -> CsvLayout:
+    width = len(first)
+    position = {name: index for index, name in enumerate(CALQ_NAMES)}
+    if width > max(_ETA_PHI_COLUMNS.values()):
+        position |= _ETA_PHI_COLUMNS
+    elif width != TRIGGER_CELLS:
+        raise InputError(
+            f"{file}:{line}: has {width} columns and no header; expected {TRIGGER_CELLS} (charges "
+            f"alone) or at least {max(_ETA_PHI_COLUMNS.values()) + 1} (tc_eta and tc_phi in 55, 56)"
+        )
+    return CsvLayout(False, width, position)
+
+
+def find_fault(file: Path, layout: CsvLayout, rows: int | None = None) -> InputError:
+    """The first fault of `file` within its first `rows` modules, as an error to raise.
+
+    A slow, careful reading, for files that the fast one refused.
+    """
+    numbers = [(name, layout.position[name]) for name in layout.numbers]
+    modules = -1 if layout.header else 0
+    for line, row in _rows(file):
+        modules += 1
+        if modules == 0:
+            continue
+        if rows is not None and modules > rows:
+            break
+        if len(row) != layout.width:
+            return InputError(
+                f"{file}:{line}: has {len(row)} fields, the first row has {layout.width}; "
+                "give every row the same columns"
+            )
+        for name, index in numbers:
+            fault = _fault(name, row[index])
+            if fault:
+                return InputError(f"{file}:{line}: {layout.label(name)}: {fault}")
+    if modules < 1:
+        return InputError(f"{file}: has a header and no modules; expected one module a row")
+    return InputError(f"{file}: is no readable CSV file; give comma-separated UTF-8 text")
+
+
+def _fault(name: str, field: str) -> str | None:
+    number = _number(field)
+    if not field:
+        return "is empty; give a number"
+    if number is None:
+        return f"'{field[:40]}' is not a number"
+    if not math.isfinite(number):
+        return f"{field} is not a finite number"
+    if name in CALQ_NAMES and number < 0:
+        return f"charge {field} is negative; CALQ counts are 0 or more"
+    return None
+
+
+def _number(field: str) -> float | None:
+    try:
+        return None if "_" in field else float(field)
+    except ValueError:
+        return None
