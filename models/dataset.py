@@ -201,11 +201,13 @@ class _Fault(Exception):
 
 
 def _text_blocks(file: Path, size: int) -> Iterator[bytes]:
-    """The first `size` bytes of a file in blocks of whole lines, without byte order mark."""
+    """The first `size` bytes of a file in blocks of whole lines; the first starts with text."""
     with file.open("rb") as stream:
         if stream.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
             stream.seek(0)
-        rest = b""
+        while (byte := stream.read(1)) in (b"\r", b"\n"):
+            pass
+        rest = byte
         while block := stream.read(min(_BLOCK_BYTES, size - stream.tell())):
             end = block.rfind(b"\n") + 1
             if end:
