@@ -78,7 +78,8 @@ $(DATA_METRICS): $(DATASET)/data.settings $(wildcard $(DATA) $(DATA)/*.csv) | .v
 
 train: $(TRAIN_METRICS)  ## train MODEL on DATA for EPOCHS (resumes after an interruption)
 $(TRAIN_METRICS): $(DATA_METRICS) $(DESIGN)/train.settings $(wildcard models/zoo/$(MODEL).yaml $(MODEL))
-	$(FLOWS) train -i $(CSV) -o $(BUILD) --models $(MODEL) --epochs $(EPOCHS) --seed $(SEED) --trainOnly
+	$(FLOWS) train -i $(CSV) -o $(BUILD) --models $(MODEL) \
+	  --epochs $(EPOCHS) --seed $(SEED) --nrowsPerFile 0 --overrideInput --trainOnly
 	@touch $@
 
 evaluate: $(EVALUATE_METRICS)  ## measure the compression quality on the validation modules

@@ -7,7 +7,10 @@ version hls4ml picks its reader.  Import Keras, TensorFlow, QKeras and hls4ml th
 
 import os
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -15,14 +18,34 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "keras" in sys.modules and "tf_keras" not in sys.modules:
     raise ImportError("Keras 3 was imported before models.keras_backend; import this module first")
 
-import tf_keras as keras
 
-sys.modules["keras"] = keras
+@contextmanager
+def _start_up_chatter_held_back() -> Iterator[None]:
+    """Keep TensorFlow's native lines on missing GPUs off the terminal, unless start-up fails."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            chatter.seek(0)
+            os.write(terminal, chatter.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
-with warnings.catch_warnings():
+
+with _start_up_chatter_held_back(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    import tf_keras as keras
+
+    sys.modules["keras"] = keras  # by whose version hls4ml picks its reader
     import qkeras
     import tensorflow as tf
+
+    tf.config.list_physical_devices("GPU")  # here, since the first look at devices chatters too
 
 tf.get_logger().setLevel("ERROR")
 # QKeras describes its quantisers as Keras describes constraints; Keras warns at every saved layer
