@@ -108,7 +108,7 @@ status: .venv/.installed  ## which stages of MODEL on TARGET are done
 
 # --- checks ------------------------------------------------------------------------------------
 test: .venv/.installed  ## all tests, the end-to-end run included (minutes)
-	$(PY) -m pytest -n 2 --dist loadgroup -q
+	$(PY) -m pytest -n 2 --dist loadfile -q
 
 test-fast: .venv/.installed  ## only the tests that take seconds
 	$(PY) -m pytest -m 'not slow' -q

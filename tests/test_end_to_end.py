@@ -17,7 +17,7 @@ REQUIRED = (
     "latency.cycles latency.ns ii.cycles"
 ).split()
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.slow
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,7 @@ from testbench.csim import Simulator, compile_project, weight_differences
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "econt"
 SEED_MODEL = "8x8_c8_S2_qK"
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hls_csim")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
