@@ -4,7 +4,8 @@ Definitions, all for one inference:
 
 FLOPs: `total_float_ops` of TensorFlow's profiler on the frozen graph with a batch of 1, in which a
     multiplication and an addition count one each.  Quantisers are taken out first: in training they
-    imitate a number format by floating-point operations that no hardware does.
+    imitate a number format by floating-point operations that no hardware does.  So is the flooring
+    of products, for the same reason: such a layer counts as its plain counterpart.
 MACs: products of a weight with an input value; a pixel of zero padding counts as one, as it does
     in hardware with one multiplier for each tap.
 BOPs: for each MAC, b_a * b_w + b_a + b_w + log2(f), with b_a and b_w the bits of activation and
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hw.errors import InputError
+from models.floored_layers import FixedPoint, plain_layer
 from models.keras_backend import keras, qkeras, tf
 from models.network_files import custom_objects
 from models.number_formats import quantiser_bits, weight_parts, weight_quantiser
@@ -102,6 +104,7 @@ def _without_quantisers(network: keras.Model) -> keras.Model:
     def plain(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, keras.Model):
             return keras.models.clone_model(layer, clone_function=plain)
+        layer = plain_layer(layer)
         config = layer.get_config()
         quantiser = getattr(layer, "quantizer", None) or getattr(layer, "activation", None)
         if quantiser_bits(quantiser) is not None:
@@ -141,6 +144,8 @@ def _flat(layers: Any) -> list[keras.layers.Layer]:
 def _output_bits(layer: keras.layers.Layer, input_bits: int) -> int:
     if isinstance(layer, keras.Model):
         return _output_bits(layer.layers[-1], _FLOAT_BITS)
+    if isinstance(layer, FixedPoint):
+        return layer.format.width
     for attribute in ("quantizer", "activation"):
         bits = quantiser_bits(getattr(layer, attribute, None))
         if bits is not None:

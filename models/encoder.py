@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.conv_mask import KeptPixels
+from models.econ_t_encoder import build_econ_t_encoder
 from models.keras_backend import keras, qkeras
 from models.network_files import (
     custom_objects,
@@ -67,7 +68,8 @@ def build_networks(spec: ModelSpec) -> Networks:
     Channels-first images are transposed at the encoder's input and at the decoder's output, and
     the convolutions in between work channels last: TensorFlow trains no others on a CPU.
     """
-    encoder = _build_encoder(spec)
+    chip = spec.econ_t
+    encoder = build_econ_t_encoder(chip.latent_bits) if chip else _build_encoder(spec)
     decoder = _build_decoder(spec)
     autoencoder = keras.Model(encoder.input, decoder(encoder.output), name="autoencoder")
     return Networks(encoder, decoder, autoencoder)
@@ -164,6 +166,7 @@ def _build_decoder(spec: ModelSpec) -> keras.Model:
     x = keras.layers.Dense(
         int(np.prod(features)),
         activation="relu" if spec.convolutions else None,
+        bias_initializer="zeros" if spec.convolutions else _output_bias(spec),
         name="de_dense_final",
     )(x)
     x = keras.layers.Reshape(features, name="de_reshape")(x)
@@ -171,12 +174,26 @@ def _build_decoder(spec: ModelSpec) -> keras.Model:
         x = _undo(x, convolution, sides[index], index)
     if spec.convolutions:
         x = keras.layers.Conv2DTranspose(
-            spec.image_channels, spec.convolutions[0].kernel, padding="same", name="conv2d_t_final"
+            spec.image_channels,
+            spec.convolutions[0].kernel,
+            padding="same",
+            bias_initializer=_output_bias(spec),
+            name="conv2d_t_final",
         )(x)
     if spec.image.channels_first:
         x = keras.layers.Permute((3, 1, 2), name="channels_first")(x)
     images = keras.layers.Activation("sigmoid", name="decoder_output")(x)
     return keras.Model(latents, images, name="decoder")
+
+
+def _output_bias(spec: ModelSpec) -> keras.initializers.Initializer:
+    """Makes a new decoder's pixels about as large as those it is to give: an image adds up to 1.5.
+
+    Starting from the sigmoid's 0.5, training first presses all pixels down, which shuts the ReLUs
+    before them, and then lies on that plateau for thousands of steps.
+    """
+    mean = 1.5 / np.prod(spec.image.shape)
+    return keras.initializers.Constant(float(np.log(mean / (1 - mean))))
 
 
 def _undo(x: Tensor, convolution: Convolution, side: int, index: int) -> Tensor:

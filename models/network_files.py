@@ -16,6 +16,7 @@ import numpy as np
 from hw.errors import InputError
 from hw.strict_config import did_you_mean
 from models.conv_mask import KeptPixels
+from models.floored_layers import FixedPoint, FlooredConv2D, FlooredDense
 from models.keras_backend import keras, qkeras
 
 _MODELS = {"Functional", "Model", "Sequential"}
@@ -26,7 +27,7 @@ _LAYERS = {
     "GlobalMaxPooling2D", "GlobalAveragePooling2D", "UpSampling2D", "ZeroPadding2D", "Cropping2D",
     "Flatten", "Reshape", "Permute", "Add", "Subtract", "Multiply", "Concatenate",
     "QDense", "QConv1D", "QConv2D", "QConv2DTranspose", "QDepthwiseConv2D", "QBatchNormalization",
-    "QActivation",
+    "QActivation", "FlooredConv2D", "FlooredDense", "FixedPoint",
 }  # fmt: skip
 _QUANTISERS = {
     "quantized_bits", "quantized_relu", "quantized_po2", "quantized_relu_po2", "quantized_tanh",
@@ -62,7 +63,8 @@ def custom_objects() -> dict[str, Any]:
     """The classes beyond Keras's own that this project's model files name."""
     objects: dict[str, Any] = {}
     qkeras.utils._add_supported_quantized_objects(objects)
-    return objects | {"QActivation": _ReadableActivation, "KeptPixels": KeptPixels}
+    ours = (KeptPixels, FlooredConv2D, FlooredDense, FixedPoint)
+    return objects | {"QActivation": _ReadableActivation} | {kind.__name__: kind for kind in ours}
 
 
 def load_network(path: Path | str) -> keras.Model:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from hw.errors import InputError
 from hw.fixed_point import FixedFormat
+from models.floored_layers import FixedPoint
 from models.keras_backend import keras
 
 
@@ -77,6 +78,8 @@ def activation_format(layer: keras.layers.Layer | None) -> FixedFormat | None:
     Raises:
         InputError: a quantiser whose values are no plain fixed-point numbers; names the layer.
     """
+    if isinstance(layer, FixedPoint):
+        return layer.format
     quantiser = getattr(layer, "quantizer", None) or getattr(layer, "activation", None)
     if layer is None or quantiser_bits(quantiser) is None:
         return None

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from hw.errors import InputError
 from hw.fixed_point import FixedFormat
 from hw.strict_config import StrictRecord, did_you_mean, read_yaml, validate_record
+from models.econ_t_formats import FILTERS, KERNEL, LATENT_BITS_OF_ELINKS, LATENTS, STRIDE
 from models.geometry import ARRANGEMENTS, Arrangement
 
 _FOLDER = Path(__file__).parent / "zoo"
@@ -76,6 +77,21 @@ class Quantisation(StrictRecord):
         return self
 
 
+class EconT(StrictRecord):
+    """The encoder computes as the ECON-T does: Q0.5 weights, and every product floored.
+
+    Attributes:
+        elinks: output links that the latents share, which leave each of them its highest 1, 3, 5,
+            7 or 9 bits.
+    """
+
+    elinks: Annotated[int, Field(ge=1, le=max(LATENT_BITS_OF_ELINKS))] = max(LATENT_BITS_OF_ELINKS)
+
+    @property
+    def latent_bits(self) -> int:
+        return LATENT_BITS_OF_ELINKS[self.elinks]
+
+
 class Convolution(StrictRecord):
     """One convolution of the encoder, with ReLU and perhaps 2 x 2 maximum pooling after it.
 
@@ -137,6 +153,9 @@ class ModelSpec(StrictRecord):
             hold a trigger cell; the convolutions must then keep the image's size.
         copies: data augmentation, or null.
         quantisation: number formats of the encoder, or null for a floating-point one.
+        econ_t: the ECON-T's own arithmetic in place of `quantisation`, or null.
+        compare_with: a model of the zoo, quantised and of the same topology, that is trained along
+            with this one, to measure what it loses when the chip runs it; or null.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*$")]
@@ -152,6 +171,8 @@ class ModelSpec(StrictRecord):
     conv_mask: bool = False
     copies: Copies | None = None
     quantisation: Quantisation | None = None
+    econ_t: EconT | None = None
+    compare_with: str | None = None
 
     @field_validator("arrangement")
     @classmethod
@@ -180,7 +201,29 @@ class ModelSpec(StrictRecord):
                 "conv_mask: needs convolutions that keep the image's size (stride 1, padding same, "
                 "no pooling), since it selects pixels of the image"
             )
+        if self.econ_t:
+            self._require_chip_topology()
+        elif self.compare_with:
+            raise ValueError("compare_with: is for a model in the ECON-T's arithmetic (econ_t)")
         return self
+
+    def _require_chip_topology(self) -> None:
+        if self.quantisation:
+            raise ValueError("econ_t: fixes all number formats; remove 'quantisation'")
+        chip = Convolution(filters=FILTERS, kernel=KERNEL, stride=STRIDE)
+        for key, expected in (
+            ("arrangement", "8x8"),
+            ("convolutions", (chip,)),
+            ("dense", ()),
+            ("latent", LATENTS),
+            ("conv_mask", False),
+        ):
+            if getattr(self, key) != expected:
+                raise ValueError(
+                    f"{key}: the ECON-T's encoder is one convolution of {FILTERS} filters, kernel "
+                    f"{KERNEL}, stride {STRIDE} on the 8x8 image, then {LATENTS} latents; change "
+                    f"{key} or remove 'econ_t'"
+                )
 
     @property
     def image(self) -> Arrangement:
