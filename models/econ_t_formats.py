@@ -30,35 +30,43 @@ def latent_format(bits: int) -> FixedFormat:
     return FixedFormat(bits, LATENT.integer, signed=False, overflow="SAT")
 
 
-def _sum_format(products: int, largest: int, fraction_in: int, fraction: int) -> FixedFormat:
-    """The smallest signed format that no sum can leave, whatever the weights.
+def _sum_format(total: int, fraction_in: int, fraction: int) -> FixedFormat:
+    """The smallest signed format that a sum of floored products and a bias cannot leave.
 
     Args:
-        products: number of products in a sum, besides the bias.
-        largest: largest code of the numbers that are multiplied, which are not negative.
+        total: sum of the largest codes of the numbers that are multiplied, which are not negative.
         fraction_in: fraction bits of these numbers.
-        fraction: fraction bits of the sum.
+        fraction: fraction bits of the products and of the sum.
     """
     shift = fraction_in + WEIGHT.fraction - fraction
     bias_shift = fraction - WEIGHT.fraction
     low, high = (
-        products * (largest * weight >> shift) + (weight << bias_shift)
+        (total * weight >> shift) + (weight << bias_shift)
         for weight in (WEIGHT.min_code, WEIGHT.max_code)
     )
     width = max((-low - 1).bit_length(), high.bit_length()) + 1
     return FixedFormat(width, width - fraction)
 
 
-CONV_SUM = _sum_format(KERNEL * KERNEL, INPUT.max_code, INPUT.fraction, FEATURE_FRACTION)
+def _largest_feature(taps: int) -> int:
+    """Largest code of a feature whose window has so many pixels of the image in it."""
+    product = (
+        INPUT.max_code * WEIGHT.max_code >> INPUT.fraction + WEIGHT.fraction - FEATURE_FRACTION
+    )
+    return taps * product + (WEIGHT.max_code << FEATURE_FRACTION - WEIGHT.fraction)
+
+
+CONV_SUM = _sum_format(KERNEL**2 * INPUT.max_code, INPUT.fraction, FEATURE_FRACTION)
 """Of the convolution's sums, for any weights and any image."""
 
 FEATURE = FixedFormat(CONV_SUM.width - 1, CONV_SUM.integer - 1, signed=False, overflow="SAT")
 """Of the feature map: the sum without its sign, so only negative sums saturate, as in a ReLU."""
 
+# rows (or columns) of the image in each window of the feature map: the padding is at the far edge
+_ROWS = [min(KERNEL, IMAGE[0] - start) for start in range(0, IMAGE[0], STRIDE)]
+
 DENSE_SUM = _sum_format(
-    FEATURES,
-    KERNEL * KERNEL * (INPUT.max_code * WEIGHT.max_code >> WEIGHT.fraction)
-    + (WEIGHT.max_code << (FEATURE_FRACTION - WEIGHT.fraction)),
+    FILTERS * sum(_largest_feature(rows * columns) for rows in _ROWS for columns in _ROWS),
     FEATURE_FRACTION,
     LATENT.fraction,
 )

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.econ_t_formats import INPUT
 from testbench.econ_t.float_codes import CHARGE, SUM_9_BIT, floor_log2
 from testbench.econ_t.registers import Registers
 
-INPUT_FRACTION = 7  # encoder inputs are ufixed<8,1>
-INPUT_BITS = 8
+INPUT_FRACTION = INPUT.fraction
+INPUT_BITS = INPUT.width
 MAX_SHIFT = 21  # position of the highest bit of a 22-bit charge
 CALIBRATION_FRACTION = 11
 

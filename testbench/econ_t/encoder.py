@@ -7,13 +7,14 @@ Sums are kept exact: with normalised inputs no sum of the chip can overflow
 import numpy as np
 import numpy.typing as npt
 
+from models.econ_t_formats import FEATURE_FRACTION, FILTERS, IMAGE, LATENT
 from testbench.econ_t.converter import INPUT_FRACTION
-from testbench.econ_t.encoder_weights import CONV_KERNEL, WEIGHT_FORMAT, EncoderWeights
+from testbench.econ_t.encoder_weights import WEIGHT_FORMAT, EncoderWeights
 from testbench.econ_t.registers import LATENT_BITS
 
-CONV_FRACTION = 7
-LATENT_FRACTION = 8
-IMAGE_SIDE = 8
+CONV_FRACTION = FEATURE_FRACTION
+LATENT_FRACTION = LATENT.fraction
+IMAGE_SIDE = IMAGE[0]
 FEATURE_SIDE = 4
 _CHUNK = 4096  # modules at a time: keeps the intermediate arrays in the processor's cache
 
@@ -34,17 +35,22 @@ def image(inputs: Integers) -> Integers:
 
 
 def conv_codes(inputs: Integers, weights: EncoderWeights) -> Integers:
-    """Feature map after the ReLU, shape (n, 4, 4, 8), in steps of 2**-7, of inputs (n, 48).
+    """Feature map, as `feature_codes`, of the encoder's inputs, shape (n, 48)."""
+    return feature_codes(image(inputs), weights)
+
+
+def feature_codes(pixels: Integers, weights: EncoderWeights) -> Integers:
+    """Feature map after the ReLU, shape (n, 4, 4, 8), in steps of 2**-7, of images (n, 8, 8).
 
     3 x 3, stride 2; zeros are padded below and at the right only.
     """
-    pixels = np.pad(image(inputs), ((0, 0), (0, 1), (0, 1))).astype(np.int32)
+    pixels = np.pad(pixels, ((0, 0), (0, 1), (0, 1))).astype(np.int32)
     product_shift = INPUT_FRACTION + WEIGHT_FORMAT.fraction - CONV_FRACTION
     bias = weights.conv_bias << (CONV_FRACTION - WEIGHT_FORMAT.fraction)
-    total = np.empty((len(inputs), FEATURE_SIDE, FEATURE_SIDE, CONV_KERNEL[-1]), dtype=np.int64)
+    total = np.empty((len(pixels), FEATURE_SIDE, FEATURE_SIDE, FILTERS), dtype=np.int64)
     total[:] = bias
     last = 2 * FEATURE_SIDE
-    for row, column in np.ndindex(CONV_KERNEL[:2]):
+    for row, column in np.ndindex(weights.conv_kernel.shape[:2]):
         taps = pixels[:, row : row + last : 2, column : column + last : 2, None]
         total += (taps * weights.conv_kernel[row, column, 0].astype(np.int32)) >> product_shift
     return np.maximum(total, 0)

@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.errors import InputError
-from hw.fixed_point import FixedFormat
+from models.econ_t_formats import CONV_KERNEL, DENSE_KERNEL, WEIGHT
 
-WEIGHT_FORMAT = FixedFormat(6, 1)  # Q0.5
-CONV_KERNEL = (3, 3, 1, 8)
-CONV_BIAS = (8,)
-DENSE_KERNEL = (128, 16)
-DENSE_BIAS = (16,)
+WEIGHT_FORMAT = WEIGHT
+CONV_BIAS = CONV_KERNEL[-1:]
+DENSE_BIAS = DENSE_KERNEL[-1:]
 BLOCKS = 12
 BLOCK_BITS = 1072
 

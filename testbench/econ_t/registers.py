@@ -7,12 +7,12 @@ Source: register map of CMS econt_sw; see docs/econ_t_formats.md.
 from dataclasses import dataclass
 from enum import IntEnum
 
+from models.econ_t_formats import LATENT, LATENT_BITS_OF_ELINKS, LATENTS
 from models.geometry import ARRANGEMENTS, TRIGGER_CELLS
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.links import OUTPUT_LINKS
 
-LATENTS = 16
-LATENT_BITS = 9
+LATENT_BITS = LATENT.width
 OUTPUT_BITS = LATENTS * LATENT_BITS
 CALIBRATION_ONE = 2048
 MAX_DROP_LSB = 4  # the chip takes larger settings as 0
@@ -75,11 +75,6 @@ class Registers:
         return self.drop_lsb if self.drop_lsb <= MAX_DROP_LSB else 0
 
 
-# Bits that each latent may use so that all sixteen fit on 1 to 5 output links (18 + 32 (n - 1)
-# bits beside header and sum); from CMSSW's autoencoder settings.
-LATENT_BITS_OF_LINKS = {1: 1, 2: 3, 3: 5, 4: 7, 5: 9}
-
-
 def latent_mask(bits: int) -> int:
     """The output mask that keeps the `bits` highest bits of each of the sixteen latents."""
     kept = ((1 << bits) - 1) << (LATENT_BITS - bits)
@@ -112,7 +107,7 @@ def autoencoder_registers(
     """
     if not 1 <= etx <= OUTPUT_LINKS:
         raise ValueError(f"etx must be 1 to {OUTPUT_LINKS}, found {etx}")
-    bits = latent_bits or LATENT_BITS_OF_LINKS[min(etx, max(LATENT_BITS_OF_LINKS))]
+    bits = latent_bits or LATENT_BITS_OF_ELINKS[min(etx, max(LATENT_BITS_OF_ELINKS))]
     return Registers(
         algorithm=Algorithm.AUTOENCODER,
         high_density=True,
