@@ -4,6 +4,7 @@
 """
 
 import argparse
+import re
 import resource
 import subprocess
 import sys
@@ -39,7 +40,15 @@ def _measure(method: str, file: Path, cache: Path) -> None:
         start = time.perf_counter()
         load_modules(file, cache=cache if method == "cached" else None)
     seconds = time.perf_counter() - start
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(seconds, _peak_memory_mb())
+
+
+def _peak_memory_mb() -> float:
+    """Largest resident memory of this process; Linux's `ru_maxrss` counts its parent's too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return float(re.findall(r"VmHWM:\s+(\d+)", status.read_text())[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)  # macOS counts bytes
 
 
 def _run(method: str, file: Path, cache: Path) -> tuple[float, float]:
