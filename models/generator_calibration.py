@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hw.atomic_file import write_text
-from models.distributions import BINS, PUBLISHED, distributions, quantities, total_variation
+from models.distributions import BINS, NAMES, PUBLISHED, distributions, quantities, total_variation
 from models.generator import (
     PRIOR_FILE,
     Latents,
@@ -67,21 +67,22 @@ _BOUNDS = {
 _DENSITY_EDGES = np.linspace(-2.2, 2.2, 23)  # of the log density factor
 _EXPECTED_RATE = {"electromagnetic": 0.06, "hadronic": 0.1}  # of hard showers from 1 GeV
 _RATE_PULL = 0.2  # weight of the expected rates against the data's
-_MEAN_PULL = 0.02  # part by which each step pulls a ring's mean log density towards 0
+_MEAN_PULL = 0.005  # part by which each step pulls a ring's mean log density towards 0
 _LEAST_WIDTH = 0.1  # of a ring's log density: pile-up itself fluctuates by this much
 _SEARCH_MODULES = 40_000
 _STEP = 0.2  # relative step of the random search at its start
 
 
 def discrepancy(prior: Prior, seed: int, modules: int = _SEARCH_MODULES) -> float:
-    """Sum of the four distances, with and without the modules outside the histograms' ranges."""
+    """Root mean square of the four distances, with and without modules outside their ranges."""
     rng = np.random.default_rng(seed)
     calq, _, _ = simulate_seen(draw_latents(modules, prior, rng), prior, rng)
-    return sum(
-        total_variation(found.counts, PUBLISHED[name].counts)
-        + total_variation(found.all_modules(), PUBLISHED[name].all_modules())
-        for name, found in distributions(calq).items()
-    )
+    found = distributions(calq)
+    inside = [total_variation(found[name].counts, PUBLISHED[name].counts) for name in NAMES]
+    every = [
+        total_variation(found[name].all_modules(), PUBLISHED[name].all_modules()) for name in NAMES
+    ]
+    return float(np.sqrt(np.mean(np.square(inside + every))))
 
 
 def fit_latents(prior: Prior, seed: int, *, per_cell: int = 16, iterations: int = 60) -> Prior:
@@ -179,8 +180,10 @@ def calibrate(
     rng = np.random.default_rng([seed, 2])
     names = [(record, field) for record, fields in _BOUNDS.items() for field in fields]
     step = dict.fromkeys(names, _STEP)
-    best = fit_latents(prior, seed)
-    least = discrepancy(best, seed)
+    best, least = min(
+        ((start, discrepancy(start, seed)) for start in (prior, fit_latents(prior, seed))),
+        key=lambda pair: pair[1],
+    )
     for _ in range(trials):
         moved = [name for name in names if rng.random() < 0.3]
         candidate = best
@@ -198,7 +201,7 @@ def calibrate(
             best, least = candidate, found
         if progress:
             progress(1)
-    return fit_latents(best, seed, per_cell=200, iterations=150)
+    return best
 
 
 def _get(prior: Prior, record: str, field: str) -> float:
@@ -247,8 +250,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             progress=lambda count: bars.advance(task, count),
         )
     write_prior(prior, arguments.output)
+    print("root mean square distance, fresh modules:")
     for text, fitted in (("before", start), ("after", prior)):
-        print(f"mean distance {text}: {discrepancy(fitted, arguments.seed + 1, 200_000) / 8:.4f}")
+        print(f"  {text}: {discrepancy(fitted, arguments.seed + 1, 200_000):.4f}")
 
 
 if __name__ == "__main__":

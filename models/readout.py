@@ -38,7 +38,8 @@ class Readout(StrictRecord):
     """What the calibration against the published distributions fixes.
 
     Attributes:
-        collection: charge collected after irradiation against a new sensor.
+        collection: charge of one MIP against the nominal one: what irradiation and equalisation
+            leave.
         noise_hits: noise hits per trigger cell and bunch crossing; of class FI at radius
             NOISE_REFERENCE_CM.
         noise_fall: power by which noise of class FI falls with the radius, as the fluence does.
