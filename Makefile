@@ -63,14 +63,14 @@ environment: .venv/.installed  ## make .venv from pyproject.toml and constraints
 doctor: .venv/.installed  ## name each tool found or missing, with version and remedy
 	@$(FLOWS) doctor
 
-# --- stages: one line each; a settings stamp changes only when its text does -------------------
+# --- stages: one line each; a stamp of settings (looked at even by make -n) changes with its text -
 stamp = mkdir -p $(@D) && { echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@; }
 %/data.settings: FORCE
-	@$(call stamp,EVENTS=$(if $(DATA),,$(EVENTS)) SEED=$(SEED) DATA=$(DATA))
+	+@$(call stamp,EVENTS=$(if $(DATA),,$(EVENTS)) SEED=$(SEED) DATA=$(DATA))
 %/train.settings: FORCE
-	@$(call stamp,EPOCHS=$(EPOCHS) SEED=$(SEED) DATA=$(DATA))
+	+@$(call stamp,EPOCHS=$(EPOCHS) SEED=$(SEED) DATA=$(DATA))
 %/csim.settings: FORCE
-	@$(call stamp,VECTORS=$(VECTORS) SEED=$(SEED))
+	+@$(call stamp,VECTORS=$(VECTORS) SEED=$(SEED))
 
 data: $(DATA_METRICS)  ## generate modules (or inspect DATA) and compare with the published distributions
 $(DATA_METRICS): $(DATASET)/data.settings $(wildcard $(DATA) $(DATA)/*.csv) | .venv/.installed

@@ -142,7 +142,8 @@ def _show_files(files: list[Path], *, as_json: bool) -> None:
         return
     console = Console()
     for file, totals, layers in counts:
-        table = Table(title=str(file), title_justify="left", show_footer=True)
+        console.print(str(file), style="bold", markup=False, highlight=False, soft_wrap=True)
+        table = Table(show_footer=True)
         table.add_column("layer", "total", overflow="fold")
         table.add_column("kind", overflow="fold")
         for heading, total in (
