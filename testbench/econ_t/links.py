@@ -100,14 +100,18 @@ def pack(codes: npt.NDArray[np.int64], bx: npt.NDArray[np.int64]) -> Words:
     return (cells | (headers[:, None] << _HEADER_OFFSET)).astype(np.uint32)
 
 
+def starts_orbit(words: Words) -> npt.NDArray[np.bool_]:
+    """Whether each row, shape (n,), carries the header of BX 0 on link 0."""
+    return (words[:, 0] >> _HEADER_OFFSET) == _ORBIT_HEADER
+
+
 def bunch_crossings(words: Words) -> npt.NDArray[np.int64]:
     """BX number within the orbit of each row, shape (n,), counted from the header of BX 0.
 
     Rows before the first such header count from 0, as in the emulator.
     """
     row = np.arange(len(words))
-    starts = (words[:, 0] >> _HEADER_OFFSET) == _ORBIT_HEADER
-    latest_start = np.maximum.accumulate(np.where(starts, row, 0))
+    latest_start = np.maximum.accumulate(np.where(starts_orbit(words), row, 0))
     return (row - latest_start) % BX_PER_ORBIT
 
 
