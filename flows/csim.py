@@ -1,11 +1,14 @@
-"""Compile the HLS C++ and compare its integer output codes with Keras, vector by vector."""
+"""Compile the HLS C++ and compare its integer output codes with Keras, vector by vector.
+
+An encoder in the ECON-T's arithmetic is compared with the chip's golden model as well.
+"""
 
 import argparse
 import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ from hw.hls import HlsProject, NoFixedPoint, read_project
 from reports.metrics import Evidence, Metric, read_metrics, write_metrics
 from testbench.comparison import (
     Comparison,
+    Difference,
     LayerDifference,
     compare,
     first_differing_layer,
@@ -117,12 +121,15 @@ class _Outcome:
         found: codes of the C++ on the grid of the expected ones.
         difference: the first difference in words; None if there is none.
         layer: the first layer that differs, where it was found.
+        golden: the C++ against the ECON-T's golden model; None for an encoder in another
+            arithmetic.
     """
 
     comparison: Comparison
     found: Codes
     difference: str | None = None
     layer: LayerDifference | None = None
+    golden: Comparison | None = None
 
 
 def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: int) -> None:
@@ -153,6 +160,13 @@ def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: i
     if outcome.difference:
         messages.append(outcome.difference)
         _write_difference(layout.csim_difference, case, outcome)
+    golden = _compare_with_golden_model(case, found)
+    outcome = replace(outcome, golden=golden)
+    if golden and golden.first:
+        messages.append(
+            f"golden model: {golden.mismatches:,} of {golden.vectors:,} vectors differ; "
+            f"{_in_words(golden.first)}"
+        )
     message = "; ".join(messages) or None
 
     source = provenance(
@@ -169,7 +183,11 @@ def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: i
     if message:
         raise CheckFailed(f"{of_model.folder.name} on {project.target.name}: {message}")
     kinds = ", ".join(f"{len(group.images):,} {group.kind}" for group in groups)
-    print(f"csim passed: {len(images):,} vectors ({kinds}), 0 mismatches, {rate:,.0f} vectors/s")
+    of_whom = " of Keras, golden model and C++" if golden else ""
+    print(
+        f"csim passed: {len(images):,} vectors ({kinds}), 0 mismatches{of_whom}, "
+        f"{rate:,.0f} vectors/s"
+    )
 
 
 def _project(layout: TargetLayout, encoder_file: Path) -> HlsProject:
@@ -248,11 +266,29 @@ def _compare(case: _Case, found: Codes, *, text_weights: bool = False) -> _Outco
     layer, where = _locate(case, first.vector, text_weights=text_weights)
     difference = (
         f"{comparison.mismatches:,} of {comparison.vectors:,} vectors differ "
-        f"({comparison.mismatching_codes:,} codes); first difference: vector {first.vector} "
-        f"({first.origin}), output {first.output}: expected code {first.expected}, found "
-        f"{first.found} (in steps of 2**-{expected.fraction}); {where}"
+        f"({comparison.mismatching_codes:,} codes); {_in_words(first)} (in steps of "
+        f"2**-{expected.fraction}); {where}"
     )
     return _Outcome(comparison, found, difference, layer)
+
+
+def _in_words(first: Difference) -> str:
+    return (
+        f"first difference: vector {first.vector} ({first.origin}), output {first.output}: "
+        f"expected code {first.expected}, found {first.found}"
+    )
+
+
+def _compare_with_golden_model(case: _Case, found: Codes) -> Comparison | None:
+    """The C++ against the ECON-T's golden model; None for an encoder in another arithmetic."""
+    from models.econ_t_encoder import has_chip_arithmetic
+    from testbench.econ_t.keras_encoder import golden_latents, weights_of
+
+    if not has_chip_arithmetic(case.encoder):
+        return None
+    bits = case.simulator.project.output.fixed.width
+    golden = golden_latents(case.images, weights_of(case.encoder), bits)
+    return compare(golden, found, case.origins)
 
 
 def _locate(case: _Case, vector: int, *, text_weights: bool) -> tuple[LayerDifference | None, str]:
@@ -301,14 +337,15 @@ def _metrics(
     rate: float,
     message: str | None,
 ) -> list[Metric]:
-    comparison = outcome.comparison
+    comparison, golden = outcome.comparison, outcome.golden
+    mismatches = comparison.mismatches or (golden.mismatches if golden else 0)
     # weight files that disagree without changing a latent: no count of vectors tells that
-    undecided = message is not None and comparison.equal
+    undecided = message is not None and not mismatches
     metrics = [
         _metric("csim.vectors", comparison.vectors, "vectors"),
         _metric(
             "csim.mismatches",
-            None if undecided else comparison.mismatches,
+            None if undecided else mismatches,
             "vectors",
             better="lower",
             reason=message,
@@ -316,6 +353,12 @@ def _metrics(
         _metric("csim.mismatching_codes", comparison.mismatching_codes, "codes", better="lower"),
         _metric("csim.vectors_per_second", round(rate), "vectors/s", better="higher"),
     ]
+    if golden:
+        name, wrong = "csim.golden_model", golden.mismatches
+        metrics += [
+            _metric(f"{name}.vectors", golden.vectors, "vectors"),
+            _metric(f"{name}.mismatches", wrong, "vectors", better="lower"),
+        ]
     start = 0
     for group in groups:
         end = start + len(group.images)

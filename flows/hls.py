@@ -16,7 +16,7 @@ from flows.layout import (
 from flows.provenance import file_hash, provenance
 from hw.errors import InputError
 from hw.fixed_point import parse_format
-from hw.hls import HlsProject, NoFixedPoint, convert, write_layer_types
+from hw.hls import HlsProject, NoFixedPoint, NumberFormats, convert, write_layer_types
 from hw.targets import load_target, target_names
 from reports.metrics import Metric, write_metrics
 
@@ -53,12 +53,14 @@ def run(arguments: argparse.Namespace) -> None:
     encoder = load_network(encoder_file)
     try:
         _require_fixed_point(encoder)
+        network, formats = _for_hls4ml(encoder)
         _, project = convert(
-            encoder,
+            network,
             target,
             layout.hls,
             encoder_hash=file_hash(encoder_file),
             log=layout.folder / "hls.log",
+            formats=formats,
         )
     except NoFixedPoint as error:
         if not arguments.or_skip:
@@ -95,6 +97,16 @@ def _require_fixed_point(encoder: Any) -> None:
             f"the encoder is in floating point ({', '.join(floating)}), so no C++ can equal it bit "
             "for bit; take a quantised model of the zoo, or train with --quantize"
         )
+
+
+def _for_hls4ml(encoder: Any) -> tuple[Any, NumberFormats | None]:
+    """What hls4ml converts, and the number formats with which that equals the encoder; None for
+    those that hls4ml finds."""
+    from models.econ_t_encoder import has_chip_arithmetic, hls_formats, plain_twin
+
+    if has_chip_arithmetic(encoder):
+        return plain_twin(encoder), hls_formats(encoder)
+    return encoder, None
 
 
 def _metrics(project: HlsProject) -> list[Metric]:

@@ -1,8 +1,9 @@
 """A trained, quantised network to a complete HLS C++ project, through hls4ml.
 
 The network must be in fixed point throughout: hls4ml then propagates exact precision through every
-layer, and the C++ equals Keras bit for bit (its default precision does not).  The caller imports
-Keras first; hls4ml, which would import it otherwise, is imported here only when it is used.
+layer, and the C++ equals Keras bit for bit (its default precision does not).  Or the caller names
+the format of every number, as for hardware that drops bits within a sum.  The caller imports Keras
+first; hls4ml, which would import it otherwise, is imported here only when it is used.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import importlib.metadata
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,18 @@ class HlsProject(StrictRecord):
     layers: tuple[LayerType, ...]
 
 
+NumberFormats = Mapping[str, Mapping[str, FixedFormat]]
+"""Formats by layer and role: `weight`, `bias`, `accum`, `result`."""
+
+
 def convert(
-    network: Any, target: Target, folder: Path, *, encoder_hash: str, log: Path
+    network: Any,
+    target: Target,
+    folder: Path,
+    *,
+    encoder_hash: str,
+    log: Path,
+    formats: NumberFormats | None = None,
 ) -> tuple[Any, HlsProject]:
     """Convert a Keras 2 network to an HLS project in `folder`, which is replaced as a whole.
 
@@ -116,6 +127,7 @@ def convert(
         network: tf_keras model; quantised by QKeras, one input, one output.
         encoder_hash: hash of the model file, recorded in the project.
         log: file that receives all that hls4ml prints and warns.
+        formats: of the numbers of all layers, taken as they are; None to have exact ones found.
 
     Returns:
         hls4ml's ModelGraph and the project's record.
@@ -130,7 +142,7 @@ def convert(
     with atomic_directory(folder) as temporary:
         with _chatter_to(log):
             try:
-                graph = _hls4ml_graph(network, target, temporary)
+                graph = _hls4ml_graph(network, target, temporary, formats)
                 project = _describe(graph, target, encoder_hash)
                 graph.write()
             except InputError:
@@ -198,7 +210,7 @@ def _check_layers(network: Any) -> None:
             raise InputError(f"the network has {len(tensors)} {what}; one is expected")
 
 
-def _hls4ml_graph(network: Any, target: Target, folder: Path) -> Any:
+def _hls4ml_graph(network: Any, target: Target, folder: Path, formats: NumberFormats | None) -> Any:
     import hls4ml
 
     config = hls4ml.utils.config_from_keras_model(
@@ -208,9 +220,11 @@ def _hls4ml_graph(network: Any, target: Target, folder: Path) -> Any:
         default_reuse_factor=target.reuse_factor,
     )
     config["Model"]["Strategy"] = target.strategy
-    for layer in config["LayerName"].values():
+    for name, layer in config["LayerName"].items():
         layer["Trace"] = True
         layer["Strategy"] = target.strategy
+        if formats is not None:
+            _set_formats(name, layer, formats)
     graph = hls4ml.converters.convert_from_keras_model(
         network,
         hls_config=config,
@@ -219,13 +233,28 @@ def _hls4ml_graph(network: Any, target: Target, folder: Path) -> Any:
         project_name=TOP,
         io_type=target.io_type,
         clock_period=target.clock_period_ns,
-        bit_exact=True,
+        bit_exact=formats is None,
         **_technology(target),
     )
     graph.config.trace_output = True  # calls that show each layer's result to a C-simulation
     # the encoder's own file is kept where it was trained; a copy would carry the time of writing
     del graph.config.config["KerasModel"]
     return graph
+
+
+def _set_formats(name: str, layer: dict[str, Any], formats: NumberFormats) -> None:
+    """Set a layer's formats; a linear activation that hls4ml splits off a layer has its result's.
+
+    Raises:
+        ValueError: no formats are given for this layer.
+    """
+    given = formats.get(name)
+    if given is None and name.endswith("_linear"):
+        given = {"result": formats[name.removesuffix("_linear")]["result"]}
+    if given is None:
+        raise ValueError(f"no number formats are given for layer '{name}'")
+    for role, number in given.items():
+        layer["Precision"][role] = str(number)
 
 
 def _technology(target: Target) -> dict[str, Any]:

@@ -233,7 +233,7 @@ def plain_twin(network: keras.Model) -> keras.Model:
     return twin
 
 
-def hls_types(network: keras.Model) -> dict[str, dict[str, FixedFormat]]:
+def hls_formats(network: keras.Model) -> dict[str, dict[str, FixedFormat]]:
     """Number formats by layer and role with which hls4ml's C++ of the network's plain twin computes
     what the network computes.
 
@@ -243,7 +243,8 @@ def hls_types(network: keras.Model) -> dict[str, dict[str, FixedFormat]]:
     Args:
         network: one that `has_chip_arithmetic`.
     """
-    images, taken_in, conv, features, _, dense, latents = network.layers
+    images, taken_in, conv, features, flat, dense, latents = network.layers
+    feature = FEATURE.with_modes("TRN", "WRAP")
 
     def of_sums(number: FixedFormat) -> dict[str, FixedFormat]:
         return {"weight": WEIGHT, "bias": WEIGHT, "accum": number, "result": number}
@@ -252,7 +253,8 @@ def hls_types(network: keras.Model) -> dict[str, dict[str, FixedFormat]]:
         images.name: {"result": INPUT},
         taken_in.name: {"result": INPUT},
         conv.name: of_sums(CONV_SUM),
-        features.name: {"result": FEATURE.with_modes("TRN", "WRAP")},
+        features.name: {"result": feature},
+        flat.name: {"result": feature},
         dense.name: of_sums(DENSE_SUM),
         latents.name: {"result": latents.format},
     }

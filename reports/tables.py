@@ -36,6 +36,8 @@ _LABELS = {
     "csim.vectors.golden": "Of these: golden",
     "csim.mismatching_codes": "Codes that differ",
     "csim.vectors_per_second": "Speed of the C-simulation",
+    "csim.golden_model.vectors": "Vectors compared, C++ against the chip's golden model",
+    "csim.golden_model.mismatches": "Vectors that differ from the golden model",
     "csim.golden.vectors": "Golden vectors compared, C++",
     "csim.golden.mismatches": "Golden vectors that differ, C++",
     "golden.vectors": "Golden vectors compared, Keras",

@@ -12,7 +12,7 @@ from models.econ_t_encoder import (
     chip_layers,
     chip_weights,
     has_chip_arithmetic,
-    hls_types,
+    hls_formats,
     on_chip,
     plain_twin,
 )
@@ -200,7 +200,8 @@ def test_zoo_models_have_the_chips_arithmetic_and_latents(model, bits):
     encoder = build_networks(spec).encoder
     assert has_chip_arithmetic(encoder)
     assert encoder.count_params() == 2144
-    assert hls_types(encoder)["encod_qa"]["result"] == FixedFormat(bits, 1, False, "TRN", "SAT")
+    assert hls_formats(encoder)["encod_qa"]["result"] == FixedFormat(bits, 1, False, "TRN", "SAT")
+    assert spec.compare_with
     plain = build_networks(load_model_spec(spec.compare_with)).encoder
     assert not has_chip_arithmetic(plain)
     chip = on_chip(plain)

@@ -124,7 +124,9 @@ OTHER_SHAPES = [
     *(
         (name, "econ_t")
         for name in model_names()
-        if name != SEED_MODEL and load_model_spec(name).quantisation is not None
+        if name != SEED_MODEL
+        and load_model_spec(name).quantisation is not None
+        and not name.startswith("econ_t")
     ),
     (SEED_MODEL, "vitis"),
     (SEED_MODEL, "xc7z020"),
