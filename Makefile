@@ -37,7 +37,7 @@ SUMMARY            := $(IMPLEMENTATION)/summary.json
 REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) --require
 
 .PHONY: all help doctor status environment data train evaluate flops hls csim report
-.PHONY: test test-fast lint bench conformance clean distclean FORCE
+.PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
 all: report  ## the main job: data, training, HLS, C-simulation, report
 
 help:  ## list targets and variables
@@ -107,8 +107,12 @@ status: .venv/.installed  ## which stages of MODEL on TARGET are done
 	@$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
 
 # --- checks ------------------------------------------------------------------------------------
-test: .venv/.installed  ## all tests, the end-to-end run included (minutes)
-	$(PY) -m pytest -n 2 --dist loadfile -q
+RTL_TESTS := $(wildcard tests/test_rtl_*.py)
+test: .venv/.installed  ## all tests but test-rtl's, the end-to-end run included (minutes)
+	$(PY) -m pytest -n 2 --dist loadfile -q $(RTL_TESTS:%=--ignore=%)
+
+test-rtl: .venv/.installed  ## tests of the reconfigurable RTL: Verilator builds of many minutes
+	$(PY) -m pytest -n 2 --dist loadfile -q $(RTL_TESTS)
 
 test-fast: .venv/.installed  ## only the tests that take seconds
 	$(PY) -m pytest -m 'not slow' -q
