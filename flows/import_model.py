@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,35 +9,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_TARGET,
-    ModelLayout,
-    cache_folder,
-    data_layout,
-    model_layout,
+from flows.imported_model import (
+    Golden,
+    ImportedModel,
+    add_validation_arguments,
+    publish,
+    refuse_trained_model,
+    require_name,
+    run_data_step,
+    validation_modules,
+    validation_source,
 )
+from flows.layout import DEFAULT_BUILD, DEFAULT_TARGET, ModelLayout, data_layout, model_layout
 from flows.provenance import file_hash
-from flows.trained_model import (
-    formats_of,
-    read_settings,
-    staged,
-    training_provenance,
-    write_json,
-    write_networks,
-    write_validation,
-)
 from hw.errors import CheckFailed, InputError
-from models.dataset import ModuleData, load_modules
 from models.geometry import ARRANGEMENTS, Arrangement
 from models.normalisation import Normalisation
-from models.selection import drop_empty
-from reports.metrics import Evidence, Metric, write_metrics
 
-EVENTS = 120_000  # more than the 100,000 vectors of the C-simulation, some modules being empty
 _ENCODER, _DECODER = "encoder_", "decoder_"
 _WEIGHT_SUFFIXES = (".hdf5", ".h5")
-_NAME = re.compile(r"^[A-Za-z0-9][\w.+-]*$")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,15 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="their latents (.npy); default: output.npy beside the JSON file",
     )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="CSV file or folder of modules to validate with; default: generated ones",
-    )
-    parser.add_argument(
-        "--events", type=int, default=EVENTS, help="generated modules, where --data is not given"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="seed of generator and stimulus")
+    add_validation_arguments(parser)
     parser.add_argument(
         "--target", nargs="+", default=[DEFAULT_TARGET], help="hardware targets to go through"
     )
@@ -94,18 +75,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.events < 1:
-        raise InputError(f"--events {arguments.events}: give a number of at least 1")
-    layout = model_layout(arguments.build, _name(arguments))
-    _refuse_trained_model(layout)
+    source = validation_source(arguments)
+    stem = arguments.architecture.stem.removeprefix(_ENCODER)
+    layout = model_layout(arguments.build, require_name(arguments.name or stem))
+    refuse_trained_model(layout)
     foreign = _load(arguments)
     mismatch = _first_mismatch(foreign)
     if mismatch:
         raise CheckFailed(mismatch)
     if foreign.golden:
         print(f"{len(foreign.golden.images)} golden vectors: latents are reproduced exactly")
-    modules = _validation_modules(arguments)
-    _publish(layout, foreign, modules, arguments)
+    publish(layout, _imported(foreign, arguments), validation_modules(source), source)
     print(f"imported {layout.folder.name} into {layout.train}", flush=True)
     if not arguments.import_only:
         _remaining_steps(layout, foreign, arguments)
@@ -113,40 +93,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 # --- the foreign files ---------------------------------------------------------------------------
 @dataclass(frozen=True)
-class _Golden:
-    """Images, shape (k, *image), and the latents that the encoder must give, shape (k, latents)."""
-
-    images: npt.NDArray[np.float32]
-    latents: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class _Foreign:
     """What was read: networks (Keras), and how trigger cells become their input."""
 
     encoder: Any
     decoder: Any | None
     arrangement: Arrangement
-    golden: _Golden | None
-
-
-def _name(arguments: argparse.Namespace) -> str:
-    name = arguments.name or arguments.architecture.stem.removeprefix(_ENCODER)
-    if not _NAME.match(name) or name == data_layout(Path(), None).folder.parent.name:
-        raise InputError(
-            f"'{name}' cannot name a model; give --name with letters, digits and . _ + -, "
-            "other than 'data'"
-        )
-    return str(name)
-
-
-def _refuse_trained_model(layout: ModelLayout) -> None:
-    settings = read_settings(layout)
-    if settings and settings.get("model") is not None:
-        raise InputError(
-            f"{layout.folder} holds a model that was trained here; give --name another name, or "
-            "--build another folder"
-        )
+    golden: Golden | None
 
 
 def _load(arguments: argparse.Namespace) -> _Foreign:
@@ -202,7 +155,7 @@ def _sibling_decoder(architecture: Path) -> tuple[Path, Path] | None:
     return None
 
 
-def _golden(arguments: argparse.Namespace, encoder: Any) -> _Golden | None:
+def _golden(arguments: argparse.Namespace, encoder: Any) -> Golden | None:
     beside = arguments.architecture.parent
     given = (arguments.golden_input, arguments.golden_output)
     files = [given[0] or beside / "input.npy", given[1] or beside / "output.npy"]
@@ -216,7 +169,7 @@ def _golden(arguments: argparse.Namespace, encoder: Any) -> _Golden | None:
                 f"{file}: array of shape {array.shape}; golden pairs of this encoder have shapes "
                 f"(k, {', '.join(map(str, expected[0]))}) and (k, {expected[1][0]}), k above 0"
             )
-    return _Golden(images, latents)
+    return Golden(images, latents)
 
 
 def _read_array(file: Path) -> npt.NDArray[np.float32]:
@@ -250,32 +203,7 @@ def _first_mismatch(foreign: _Foreign) -> str | None:
     )
 
 
-# --- its files here ------------------------------------------------------------------------------
-def _validation_modules(arguments: argparse.Namespace) -> ModuleData:
-    """The modules of --data, or the first ones of the build folder's generated data."""
-    cache = cache_folder(arguments.build)
-    if arguments.data:
-        modules = drop_empty(load_modules(arguments.data, cache=cache))
-    else:
-        layout = data_layout(arguments.build, None)
-        if not layout.generated_csv.is_file():
-            _data_step(arguments)
-        read = load_modules(layout.generated_csv, rows_per_file=arguments.events, cache=cache)
-        modules = drop_empty(read)
-    if not len(modules):
-        raise InputError(f"{arguments.data}: no module has any charge; give other data")
-    return modules
-
-
-def _data_step(arguments: argparse.Namespace) -> None:
-    given = ["--data", str(arguments.data)]
-    generated = ["--events", str(arguments.events), "--seed", str(arguments.seed)]
-    _step("data", "--build", str(arguments.build), *(given if arguments.data else generated))
-
-
-def _publish(
-    layout: ModelLayout, foreign: _Foreign, modules: ModuleData, arguments: argparse.Namespace
-) -> None:
+def _imported(foreign: _Foreign, arguments: argparse.Namespace) -> ImportedModel:
     from models.keras_backend import keras
 
     networks = {"encoder": foreign.encoder}
@@ -283,61 +211,18 @@ def _publish(
         networks["decoder"] = foreign.decoder
         encoder = foreign.encoder
         networks["autoencoder"] = keras.Model(encoder.input, foreign.decoder(encoder.output))
-    data = {
-        "name": data_layout(arguments.build, arguments.data).folder.name,
-        "hash": modules.content_hash,
-        "modules": len(modules),
+    origin = {
+        "architecture": arguments.architecture.name,
+        "weights": arguments.weights.name,
+        "hash": file_hash(arguments.architecture, arguments.weights),
     }
-    with staged(layout) as staging:
-        write_networks(staging, networks)
-        write_validation(staging, modules.calq, modules.eta, modules.phi)
-        if foreign.golden:
-            np.savez_compressed(
-                staging.at(layout.golden),
-                images=foreign.golden.images,
-                latents=foreign.golden.latents,
-            )
-        write_json(
-            staging.at(layout.settings),
-            {
-                "model": None,
-                "imported": {
-                    "architecture": arguments.architecture.name,
-                    "weights": arguments.weights.name,
-                    "hash": file_hash(arguments.architecture, arguments.weights),
-                },
-                "arrangement": foreign.arrangement.name,
-                "normalisation": arguments.normalisation,
-                "data": data,
-                "seed": arguments.seed,
-                "epochs": None,
-                "formats": formats_of(foreign.encoder),
-            },
-        )
-        source = training_provenance(staging, modules.content_hash, arguments.seed)
-        metrics = [*_golden_metrics(foreign.golden), _modules_metric(modules)]
-        metrics = [metric.model_copy(update={"provenance": source}) for metric in metrics]
-        write_metrics(staging.at(layout.train_metrics), metrics)
-
-
-def _golden_metrics(golden: _Golden | None) -> list[Metric]:
-    reason = None if golden else "no golden vectors came with the encoder"
-    vectors, mismatches = (len(golden.images), 0) if golden else (None, None)
-    return [
-        Metric(name="golden.vectors", value=vectors, unit="vectors", reason=reason),
-        Metric(
-            name="golden.mismatches",
-            value=mismatches,
-            unit="vectors",
-            evidence=Evidence.ESTIMATE,
-            better="lower",
-            reason=reason,
-        ),
-    ]
-
-
-def _modules_metric(modules: ModuleData) -> Metric:
-    return Metric(name="validation.modules", value=len(modules), unit="modules")
+    return ImportedModel(
+        networks,
+        foreign.arrangement.name,
+        Normalisation(arguments.normalisation),
+        origin,
+        foreign.golden,
+    )
 
 
 # --- the steps that follow -----------------------------------------------------------------------
@@ -347,7 +232,7 @@ def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse
 
     design = ["--build", str(arguments.build), "--model", layout.folder.name]
     if not data_layout(arguments.build, arguments.data).metrics.is_file():
-        _data_step(arguments)
+        run_data_step(validation_source(arguments))
     _step("flops", *design)
     _step("evaluate", *design)
     for target in arguments.target:
