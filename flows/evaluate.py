@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from flows.arithmetic import compare_arithmetic
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, ModelLayout, model_layout
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
+from flows.reconstruction import reconstruct
 from flows.validation import Validation, read_validation
 from hw.atomic_file import atomic_path
 from hw.errors import InputError
-from models.normalisation import restore
 from models.quality import (
     OCCUPANCY_BINS,
     PROFILE_BINS,
@@ -29,7 +30,6 @@ from reports.metrics import Metric, write_metrics
 MODULES = 100_000
 EMD_UNIT = "half pitch"
 _SAMPLES = 5
-_BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ def evaluate(
         data_hash=file_hash(layout.validation),
         packages=("POT",),
     )
+    of_arithmetic: list[Metric] = []
     if not layout.network("decoder").is_file():
         layout.evaluation.unlink(missing_ok=True)
         metrics = _unmeasured(f"{model} has no decoder: its latents cannot be turned into charges")
@@ -116,9 +117,11 @@ def evaluate(
         result = _Result(cells, latents, distances, occupancy(validation.calq))
         _write_evaluation(layout, validation, result)
         metrics = _metrics(validation, result)
+        of_arithmetic = compare_arithmetic(layout, validation, distances, EMD_UNIT)
         if not skip_plot:
             _draw(layout)
     metrics = [metric.model_copy(update={"provenance": source}) for metric in metrics]
+    metrics += of_arithmetic
     write_metrics(layout.evaluate_metrics, metrics)
     return metrics
 
@@ -146,25 +149,7 @@ def _reconstruct(
 
     encoder = load_network(layout.network("encoder"))
     decoder = load_network(layout.network("decoder"))
-    latents, charges = [], []
-    with progress("autoencoder", len(validation.calq)) as advance:
-        for start in range(0, len(validation.calq), _BATCH):
-            calq = validation.calq[start : start + _BATCH]
-            latents.append(np.asarray(encoder.predict_on_batch(validation.to_images(calq))))
-            decoded = np.asarray(decoder.predict_on_batch(latents[-1]))
-            # no charge is negative; only a decoder that ends without ReLU or sigmoid gives one
-            fractions = validation.arrangement.to_cells(decoded).clip(min=0)
-            charges.append(
-                restore(
-                    fractions,
-                    calq,
-                    validation.normalisation,
-                    match_sum=validation.match_sum,
-                    maximum=validation.maximum,
-                )
-            )
-            advance(len(calq))
-    return np.concatenate(charges), np.concatenate(latents)
+    return reconstruct(encoder, decoder, validation)
 
 
 def _write_evaluation(layout: ModelLayout, validation: Validation, result: _Result) -> None:
@@ -191,11 +176,13 @@ def _write_evaluation(layout: ModelLayout, validation: Validation, result: _Resu
 
 
 def _draw(layout: ModelLayout) -> None:
+    from reports.arithmetic_figure import arithmetic_picture
     from reports.figures import quality_pictures, write_pictures
 
-    write_pictures(
-        layout.evaluate / "plots", quality_pictures(layout.evaluation, layout.folder.name)
-    )
+    pictures = quality_pictures(layout.evaluation, layout.folder.name)
+    if layout.arithmetic.is_file():
+        pictures.append(arithmetic_picture(layout.arithmetic, layout.folder.name))
+    write_pictures(layout.evaluate / "plots", pictures)
 
 
 def _metrics(validation: Validation, result: _Result) -> list[Metric]:

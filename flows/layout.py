@@ -102,6 +102,11 @@ class ModelLayout:
         return self.evaluate / "evaluation.npz"
 
     @property
+    def arithmetic(self) -> Path:
+        """Curves of plain and hardware-exact training; only of a model in the chip's arithmetic."""
+        return self.evaluate / "arithmetic.npz"
+
+    @property
     def baseline_metrics(self) -> Path:
         """The other compression algorithms on the same modules, where asked for."""
         return self.evaluate / "baselines.json"

@@ -134,12 +134,15 @@ def _refuse_unknown(build: Path, model: str) -> None:
 def _pictures(
     of_model: ModelLayout, of_data: DataLayout, distances: dict[str, float], *, evaluated: bool
 ) -> list:
+    from reports.arithmetic_figure import arithmetic_picture
     from reports.figures import data_pictures, quality_pictures, training_picture
 
     name = of_model.folder.name
     pictures = []
     if evaluated and of_model.evaluation.is_file():
         pictures += quality_pictures(of_model.evaluation, name)
+        if of_model.arithmetic.is_file():
+            pictures.append(arithmetic_picture(of_model.arithmetic, name))
     if of_model.history.is_file():
         pictures.append(training_picture(of_model.history, name))
     if of_data.histograms.is_file():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.arithmetic import compared_layout
 from flows.layout import DataLayout, data_layout, model_layout, target_layout
 from flows.provenance import file_hash
 from flows.trained_model import read_settings
@@ -22,6 +23,7 @@ class Stage:
         remedy: the command that does it.
         key_figures: metric names, the first one that is there is shown.
         encoder: the encoder that it measures; None where it measures none.
+        compared: another one that it measures along with it.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Stage:
     remedy: str
     key_figures: tuple[str, ...]
     encoder: Path | None = None
+    compared: Path | None = None
 
 
 def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage]:
@@ -37,6 +40,7 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
     for_model = f"MODEL={of_model.folder.name}"
     for_target = f"{for_model} TARGET={of_target.folder.name}"
     encoder = of_model.network("encoder")
+    plain = compared_layout(of_model)
     given = "" if data == data_layout(build, None) else f" DATA=<path of {data.folder.name}>"
     return [
         Stage("data", data.metrics, f"make data{given}", ("data.modules", "data.distance.occ_all")),
@@ -52,6 +56,7 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
             f"make evaluate {for_model}",
             ("emd.mean",),
             encoder,
+            plain.network("encoder") if plain else None,
         ),
         Stage(
             "flops",
@@ -112,10 +117,8 @@ def _is_stale(stage: Stage, metrics: list[Metric]) -> bool:
     if encoder is None or not encoder.is_file():
         return False
     measured = {m.provenance.model_hash for m in metrics if m.provenance} - {None}
-    decoder = encoder.with_stem("decoder")
-    return bool(
-        measured - {file_hash(encoder), *((file_hash(decoder),) if decoder.is_file() else ())}
-    )
+    files = (encoder, encoder.with_stem("decoder"), stage.compared)
+    return bool(measured - {file_hash(file) for file in files if file and file.is_file()})
 
 
 def data_of_model(build: Path, model: str, data: Path | None) -> DataLayout:

@@ -7,13 +7,13 @@ from typing import Any
 
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
 from hw.errors import InputError
-from models.zoo import ModelSpec, load_model_spec, model_names
+from models.econ_t_formats import LATENT_BITS_OF_ELINKS
+from models.zoo import ModelSpec, compared_spec, load_model_spec, model_names
 
 QUICK_MODULES = 5000
 LEAST_ENERGY_FRACTION = 0.05
 DEFAULT_ELINKS = 5
-# bits of a latent that the link budget of so many eLinks leaves; one of them is an integer bit
-LATENT_BITS = {2: 3, 3: 5, 4: 7, 5: 9}
+ELINKS = (2, 3, 4, 5)
 _QUANTIZE = {"total": 16, "integer": 6}  # bits of --quantize, as the reference's help has it
 
 
@@ -79,7 +79,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--nElinks",
         dest="elinks",
         type=int,
-        choices=sorted(LATENT_BITS),
+        choices=ELINKS,
         help="active eLinks of the data's modules: where given, quantised models get latents of "
         "3, 5, 7, 9 bits for 2, 3, 4, 5 eLinks; else 5 eLinks, and the models' own latents",
     )
@@ -222,13 +222,20 @@ def elinks_of(arguments: argparse.Namespace) -> int:
 def specs_of(arguments: argparse.Namespace) -> list[ModelSpec]:
     """The zoo's records of the models asked for, with what the options change in them.
 
+    Where models are trained, one that a model of them is compared with comes before it.
+
     Raises:
-        InputError: an unknown model or loss, or --quantize for a quantised model.
+        InputError: an unknown model or loss, or an option that does not suit a model.
     """
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
-    return [
-        _changed(load_model_spec(name), arguments) for name in dict.fromkeys(names or model_names())
-    ]
+    specs: dict[str, ModelSpec] = {}
+    for name in names or model_names():
+        spec = load_model_spec(name)
+        compared = None if arguments.evalOnly else compared_spec(spec)
+        for found in (compared, spec):
+            if found:
+                specs.setdefault(found.name, _changed(found, arguments))
+    return list(specs.values())
 
 
 def _changed(spec: ModelSpec, arguments: argparse.Namespace) -> ModelSpec:
@@ -237,8 +244,13 @@ def _changed(spec: ModelSpec, arguments: argparse.Namespace) -> ModelSpec:
     content: dict[str, Any] = spec.model_dump()
     content["loss"] = arguments.loss or spec.loss
     get_loss(content["loss"], spec.arrangement)  # an unknown one is told before any work
+    if spec.econ_t and arguments.rescaleInputToMax:
+        raise InputError(
+            f"--rescaleInputToMax: model '{spec.name}' computes as the ECON-T, which divides "
+            "charges by the MSB of their sum; leave out the option"
+        )
     if arguments.quantize:
-        if spec.quantisation:
+        if spec.quantisation or spec.econ_t:
             raise InputError(
                 f"--quantize: model '{spec.name}' is quantised already; leave out the option"
             )
@@ -249,7 +261,9 @@ def _changed(spec: ModelSpec, arguments: argparse.Namespace) -> ModelSpec:
             "accumulator": unsigned,
             "latent": unsigned,
         }
+    if content["econ_t"] and arguments.elinks:
+        content["econ_t"]["elinks"] = arguments.elinks
     if content["quantisation"] and arguments.elinks:
-        bits = {"total": LATENT_BITS[arguments.elinks], "integer": 1, "signed": False}
+        bits = {"total": LATENT_BITS_OF_ELINKS[arguments.elinks], "integer": 1, "signed": False}
         content["quantisation"]["latent"] = bits
     return ModelSpec.model_validate(content)

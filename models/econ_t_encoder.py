@@ -28,6 +28,7 @@ from models.econ_t_formats import (
     LATENT,
     LATENTS,
     STRIDE,
+    TRAINED_WEIGHT,
     WEIGHT,
     latent_format,
 )
@@ -39,7 +40,6 @@ from models.number_formats import output_format, weight_formats, weight_parts, w
 # What flooring takes from a latent at most, on average: half a step from each product.  With this
 # bias to begin with no latent is dead, as some would be with none.
 _LATENT_BIAS = FEATURES * LATENT.step / 2
-_TRAINED_WEIGHT = WEIGHT.with_modes("RND_CONV", "SAT")  # how QKeras brings weights to the grid
 _CHIP_LAYERS = [
     keras.layers.InputLayer,
     FixedPoint,
@@ -115,7 +115,7 @@ def has_chip_arithmetic(network: keras.Model) -> bool:
     except InputError:
         return False
     return (
-        set(weight_formats(network).values()) == {_TRAINED_WEIGHT}
+        set(weight_formats(network).values()) == {TRAINED_WEIGHT}
         and taken_in.format == INPUT
         and conv.product_fraction == FEATURE_FRACTION
         and features.format == FEATURE

@@ -17,6 +17,7 @@ DENSE_KERNEL = (FEATURES, LATENTS)  # the 4 x 4 x 8 feature map in C order, late
 
 INPUT = FixedFormat(8, 1, signed=False)  # the low 8 bits of a shifted charge: truncates and wraps
 WEIGHT = FixedFormat(6, 1)  # Q0.5: -1 to 31/32, of kernels and biases
+TRAINED_WEIGHT = WEIGHT.with_modes("RND_CONV", "SAT")  # how QKeras brings weights to that grid
 FEATURE_FRACTION = 7
 LATENT = FixedFormat(9, 1, signed=False, overflow="SAT")
 

@@ -8,7 +8,15 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from hw.errors import InputError
 from hw.fixed_point import FixedFormat
 from hw.strict_config import StrictRecord, did_you_mean, read_yaml, validate_record
-from models.econ_t_formats import FILTERS, KERNEL, LATENT_BITS_OF_ELINKS, LATENTS, STRIDE
+from models.econ_t_formats import (
+    FILTERS,
+    KERNEL,
+    LATENT_BITS_OF_ELINKS,
+    LATENTS,
+    STRIDE,
+    TRAINED_WEIGHT,
+    latent_format,
+)
 from models.geometry import ARRANGEMENTS, Arrangement
 
 _FOLDER = Path(__file__).parent / "zoo"
@@ -260,6 +268,34 @@ def load_model_spec(name: str) -> ModelSpec:
             f"A path that ends in {_SUFFIX} names a model of your own."
         )
     return _read_spec(_FOLDER / f"{name}{_SUFFIX}")
+
+
+def compared_spec(spec: ModelSpec) -> ModelSpec | None:
+    """The record of the model that `spec` is compared with, or None.
+
+    Raises:
+        InputError: no such model, or one whose weights the ECON-T cannot take over.
+    """
+    if spec.compare_with is None:
+        return None
+    found = load_model_spec(spec.compare_with)
+    same = ("arrangement", "convolutions", "dense", "latent", "conv_mask")
+    different = [key for key in same if getattr(found, key) != getattr(spec, key)]
+    formats = found.quantisation
+    if formats is None or found.econ_t:
+        different = ["quantisation"]
+    elif {formats.weight.fixed, (formats.bias or formats.weight).fixed} != {TRAINED_WEIGHT}:
+        different.append("quantisation.weight")
+    elif spec.econ_t and formats.latent.fixed.with_modes("TRN", "SAT") != latent_format(
+        spec.econ_t.latent_bits
+    ):
+        different.append("quantisation.latent")
+    if different:
+        raise InputError(
+            f"model '{spec.name}': compare_with '{found.name}' differs in {', '.join(different)}; "
+            "give a model of the same topology, quantised to 6-bit weights with 0 integer bits"
+        )
+    return found
 
 
 def _read_spec(file: Path) -> ModelSpec:

@@ -36,7 +36,7 @@ _STYLE: Any = {
     "legend.handlelength": 1.4,
     "figure.constrained_layout.use": True,
 }
-_BLUE, _ORANGE, _RED, _GREY = "#5790fc", "#f89c20", "#e42536", "#9c9ca1"  # of that style
+BLUE, ORANGE, RED, GREY = "#5790fc", "#f89c20", "#e42536", "#9c9ca1"  # of that style
 _HISTOGRAM_AXES = {
     "occ_all": "Trigger cells with charge",
     "occ_1MT": r"Trigger cells above 1 MIP$_\mathrm{T}$",
@@ -102,15 +102,15 @@ def training_picture(history: Path, model: str) -> Picture:
         axes = figure.subplots()
         marker = "o" if len(training) < 40 else None
         for values, name, colour in (
-            (training, "training", _BLUE),
-            (validation, "validation", _ORANGE),
+            (training, "training", BLUE),
+            (validation, "validation", ORANGE),
         ):
             epochs = np.arange(1, len(values) + 1)
             axes.plot(epochs, values, marker=marker, markersize=4, color=colour, label=name)
         if validation:
             best = int(np.argmin(validation))
             axes.axvline(
-                best + 1, color=_GREY, linestyle=":", label=f"lowest: {validation[best]:.4g}"
+                best + 1, color=GREY, linestyle=":", label=f"lowest: {validation[best]:.4g}"
             )
         axes.set_xlabel("Epoch")
         axes.set_ylabel("Loss")
@@ -119,10 +119,10 @@ def training_picture(history: Path, model: str) -> Picture:
         if min(training) > 0 and max(training) > 10 * min(training):
             axes.set_yscale("log")
         axes.legend()
-        _head(axes, model)
+        head(axes, model)
 
     caption = "Loss after each epoch on the training and the validation modules."
-    return _picture("training", "Training", caption, draw)
+    return draw_picture("training", "Training", caption, draw)
 
 
 def quality_pictures(evaluation: Path, model: str) -> list[Picture]:
@@ -171,7 +171,7 @@ def data_pictures(histograms: Path, distances: Mapping[str, float]) -> list[Pict
         "for equal, 1 for disjoint distributions."
     )
     try:
-        return [_picture("data", "Data against the published distributions", caption, draw)]
+        return [draw_picture("data", "Data against the published distributions", caption, draw)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{histograms}: damaged: {error}; run the data step anew") from error
 
@@ -182,9 +182,9 @@ def _draw_histogram(
     edges = np.asarray(histogram["edges"], dtype=float)
     ours = _fractions(histogram["counts"], histogram.get("outside", 0))
     published = _fractions(histogram["published"], histogram.get("published_outside", 0))
-    axes.stairs(published, edges, fill=True, color=_GREY, alpha=0.5, label="published")
+    axes.stairs(published, edges, fill=True, color=GREY, alpha=0.5, label="published")
     text = "this data set" if distance is None else f"this data set, D = {distance:.3f}"
-    axes.stairs(ours, edges, color=_BLUE, linewidth=1.8, label=text)
+    axes.stairs(ours, edges, color=BLUE, linewidth=1.8, label=text)
     axes.set_xlabel(_HISTOGRAM_AXES.get(name, name))
     axes.set_ylabel("Fraction of modules")
     axes.set_xlim(edges[0], edges[-1])
@@ -207,16 +207,16 @@ def _emd_picture(distances: npt.NDArray, model: str) -> Picture:
         axes = figure.subplots()
         upper = max(float(np.quantile(distances, 0.998)) if len(distances) else 1.0, 0.1)
         counts, edges = np.histogram(distances.clip(max=upper), bins=60, range=(0, upper))
-        axes.stairs(counts, edges, fill=True, color=_BLUE, alpha=0.35)
-        axes.stairs(counts, edges, color=_BLUE, linewidth=1.5)
+        axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.35)
+        axes.stairs(counts, edges, color=BLUE, linewidth=1.5)
         if len(distances):
             low, high = np.quantile(distances, (0.16, 0.84))
             axes.axvspan(
-                low, high, color=_GREY, alpha=0.2, label=f"16 to 84 %: {low:.2f} to {high:.2f}"
+                low, high, color=GREY, alpha=0.2, label=f"16 to 84 %: {low:.2f} to {high:.2f}"
             )
             axes.axvline(
                 distances.mean(),
-                color=_RED,
+                color=RED,
                 label=f"mean {distances.mean():.3f}, std {distances.std():.3f}",
             )
         axes.set_xlim(0, upper)
@@ -225,13 +225,13 @@ def _emd_picture(distances: npt.NDArray, model: str) -> Picture:
         axes.set_ylabel(f"Modules / {edges[1]:.2g}")
         if len(distances):
             axes.legend(loc="upper right")
-        _head(axes, model, f"{len(distances):,} validation modules")
+        head(axes, model, f"{len(distances):,} validation modules")
 
     caption = (
         "Distance between each validation module's charges and what the autoencoder makes of them; "
         "0 is a perfect copy. The last bin holds all larger values."
     )
-    return _picture("emd", "Compression quality", caption, draw)
+    return draw_picture("emd", "Compression quality", caption, draw)
 
 
 def _profile_picture(data: Mapping[str, npt.NDArray], model: str) -> Picture:
@@ -247,7 +247,7 @@ def _profile_picture(data: Mapping[str, npt.NDArray], model: str) -> Picture:
             (high - low)[filled],
             width=2 * half_widths[filled],
             bottom=low[filled],
-            color=_BLUE,
+            color=BLUE,
             alpha=0.22,
             label="16 to 84 %",
         )
@@ -268,10 +268,10 @@ def _profile_picture(data: Mapping[str, npt.NDArray], model: str) -> Picture:
         axes.set_xlabel(r"Occupancy: trigger cells above 1 MIP$_\mathrm{T}$")
         axes.set_ylabel("EMD [half trigger-cell pitch]")
         axes.legend(loc="upper right", ncols=2)
-        _head(axes, model)
+        head(axes, model)
 
     caption = "Distance against occupancy, in bins of two trigger cells."
-    return _picture("emd_occupancy", "Quality against occupancy", caption, draw)
+    return draw_picture("emd_occupancy", "Quality against occupancy", caption, draw)
 
 
 def _display_picture(data: Mapping[str, npt.NDArray], model: str) -> Picture:
@@ -302,10 +302,11 @@ def _display_picture(data: Mapping[str, npt.NDArray], model: str) -> Picture:
         "and charges after decompression (scaled to the module's summed charge, which is "
         "transmitted). Empty cells are grey; each row has its own colour scale."
     )
-    return _picture("displays", "Event displays", caption, draw)
+    return draw_picture("displays", "Event displays", caption, draw)
 
 
-def _picture(name: str, title: str, caption: str, draw: Callable[[Figure], None]) -> Picture:
+def draw_picture(name: str, title: str, caption: str, draw: Callable[[Figure], None]) -> Picture:
+    """A picture in the report's style, from what `draw` puts into an empty figure."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure()
         draw(figure)
@@ -314,7 +315,8 @@ def _picture(name: str, title: str, caption: str, draw: Callable[[Figure], None]
     return Picture(name, title, caption, figure)
 
 
-def _head(axes: Axes, left: str, right: str = "") -> None:
+def head(axes: Axes, left: str, right: str = "") -> None:
+    """Words over the axes: bold ones on the left, small ones on the right."""
     axes.set_title(left, loc="left", fontsize=12, fontweight="bold")
     axes.set_title(right, loc="right", fontsize=11)
 
