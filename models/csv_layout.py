@@ -8,9 +8,10 @@ known (MakeTrainingDataSets/sortByLinks.py); columns of other names are not read
 import csv
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from hw.errors import InputError
 from models.geometry import TRIGGER_CELLS
@@ -28,6 +29,7 @@ NUMBER_NAMES = (
 )
 TEXT_NAMES = ("HD_LD", "ModType")
 _ETA_PHI_COLUMNS = {ETA: 55, PHI: 56}
+_LARGEST = float(np.finfo(np.float32).max)
 _CALQ_NAME = re.compile(r"CALQ_\d+")
 
 
@@ -37,17 +39,15 @@ class CsvLayout:
 
     Attributes:
         header: whether its first row holds names.
+        first_line: number of the line, from 1, of the first module.
         width: number of fields in every row.
         position: index of each column that is read, by its name.
     """
 
     header: bool
+    first_line: int
     width: int
     position: dict[str, int]
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        return tuple(name for name in TEXT_NAMES if name in self.position)
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -58,18 +58,20 @@ class CsvLayout:
         return f"column '{name}'" if self.header else f"column {self.position[name]} ({name})"
 
 
-def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Rows with their line numbers (from 1), blank lines left out."""
+def _first_row(file: Path) -> tuple[int, list[str]]:
+    """The first row that is not blank, and its line number (from 1)."""
     with file.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
         reader = csv.reader(stream, skipinitialspace=True)
         try:
             for row in reader:
-                if row:
-                    yield reader.line_num, [field.strip() for field in row]
+                fields = [field.strip() for field in row]
+                if fields not in ([], [""]):
+                    return reader.line_num, fields
         except csv.Error as error:
             raise InputError(
                 f"{file}:{reader.line_num}: not CSV ({error}); give comma-separated text"
             ) from error
+    raise InputError(f"{file}: is empty; expected one module a row")
 
 
 def find_layout(file: Path, header: bool | None = None) -> CsvLayout:
@@ -81,14 +83,12 @@ def find_layout(file: Path, header: bool | None = None) -> CsvLayout:
     Raises:
         InputError: empty file, missing columns, or a header that is there against `header`.
     """
-    line, first = next(_rows(file), (0, []))
-    if not first:
-        raise InputError(f"{file}: is empty; expected one module a row")
+    line, first = _first_row(file)
     found = any(_CALQ_NAME.fullmatch(field) for field in first)
     if not found and not any(_number(field) is not None for field in first):
         raise InputError(
             f"{file}:{line}: is neither a row of numbers nor a header with {CALQ_NAMES[0]} ... "
-            f"{CALQ_NAMES[-1]}: starts with '{first[0][:40]}'"
+            f"{CALQ_NAMES[-1]}, separated by commas: starts with '{first[0][:40]}'"
         )
     if header is False and found:
         raise InputError(
@@ -110,7 +110,8 @@ def _named(file: Path, line: int, names: list[str]) -> CsvLayout:
     twice = [name for name in known if names.count(name) > 1]
     if twice:
         raise InputError(f"{file}:{line}: the header names {', '.join(twice)} twice; remove one")
-    return CsvLayout(True, len(names), {name: names.index(name) for name in known if name in names})
+    position = {name: names.index(name) for name in known if name in names}
+    return CsvLayout(True, line + 1, len(names), position)
 
 
 def _unnamed(file: Path, line: int, first: list[str]) -> CsvLayout:
@@ -123,51 +124,61 @@ def _unnamed(file: Path, line: int, first: list[str]) -> CsvLayout:
             f"{file}:{line}: has {width} columns and no header; expected {TRIGGER_CELLS} (charges "
             f"alone) or at least {max(_ETA_PHI_COLUMNS.values()) + 1} (tc_eta and tc_phi in 55, 56)"
         )
-    return CsvLayout(False, width, position)
+    return CsvLayout(False, line, width, position)
 
 
-def find_fault(file: Path, layout: CsvLayout, rows: int | None = None) -> InputError:
-    """The first fault of `file` within its first `rows` modules, as an error to raise.
+def find_fault(file: Path, layout: CsvLayout, line: int, text: bytes) -> InputError:
+    """The first fault of `text`, whose first line is number `line` of `file`, as an error to raise.
 
-    A slow, careful reading, for files that the fast one refused.
+    A slow, careful reading, for text that the fast one refused.
     """
-    numbers = [(name, layout.position[name]) for name in layout.numbers]
-    modules = -1 if layout.header else 0
-    for line, row in _rows(file):
-        modules += 1
-        if modules == 0:
-            continue
-        if rows is not None and modules > rows:
-            break
-        if len(row) != layout.width:
-            return InputError(
-                f"{file}:{line}: has {len(row)} fields, the first row has {layout.width}; "
-                "give every row the same columns"
-            )
-        for name, index in numbers:
-            fault = _fault(name, row[index])
-            if fault:
-                return InputError(f"{file}:{line}: {layout.label(name)}: {fault}")
-    if modules < 1:
-        return InputError(f"{file}: has a header and no modules; expected one module a row")
-    return InputError(f"{file}: is no readable CSV file; give comma-separated UTF-8 text")
+    last = line
+    for last, content in enumerate(text.splitlines(), line):
+        try:
+            fault = _fault_of_line(content.decode(), layout)
+        except UnicodeDecodeError as error:
+            fault = f"is not UTF-8 text ({error.reason} at byte {error.start}); convert the file"
+        if fault:
+            return InputError(f"{file}:{last}: {fault}")
+    return InputError(f"{file}:{line}: up to line {last}, is not CSV; give comma-separated text")
 
 
-def _fault(name: str, field: str) -> str | None:
-    number = _number(field)
+def _fault_of_line(content: str, layout: CsvLayout) -> str | None:
+    if not content.strip():
+        return None
+    try:
+        (row,) = csv.reader([content], strict=True)
+    except csv.Error as error:
+        return f"is not CSV ({error}); give comma-separated text"
+    if len(row) != layout.width:
+        return (
+            f"has {len(row)} fields, the first row has {layout.width}; "
+            "give every row the same columns"
+        )
+    for name in layout.numbers:
+        fault = _fault_of_number(name, row[layout.position[name]].strip())
+        if fault:
+            return f"{layout.label(name)}: {fault}"
+    return None
+
+
+def _fault_of_number(name: str, field: str) -> str | None:
     if not field:
         return "is empty; give a number"
+    number = _number(field)
     if number is None:
         return f"'{field[:40]}' is not a number"
     if not math.isfinite(number):
         return f"{field} is not a finite number"
+    if name in (*CALQ_NAMES, ETA, PHI) and abs(number) > _LARGEST:
+        return f"{field[:40]} is too large; charges and directions are 32-bit numbers"
     if name in CALQ_NAMES and number < 0:
-        return f"charge {field} is negative; CALQ counts are 0 or more"
+        return f"charge {field[:40]} is negative; CALQ counts are 0 or more"
     return None
 
 
 def _number(field: str) -> float | None:
     try:
-        return None if "_" in field else float(field)
+        return float(field) if field.isascii() and "_" not in field else None
     except ValueError:
         return None

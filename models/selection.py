@@ -10,27 +10,39 @@ FULL_MODULE_TYPES = ("FI", "FM", "FO")  # full inner, middle, outer; all others 
 
 
 def drop_empty(modules: ModuleData) -> ModuleData:
-    """Without the modules whose charges sum to zero."""
-    return modules.select(modules.calq.any(axis=1))
+    """Without the modules whose charges sum to zero.
+
+    Raises:
+        InputError: all are empty.
+    """
+    return _kept(modules, np.any(modules.calq, axis=1), "no module has charge")
 
 
 def mask_partials(modules: ModuleData) -> ModuleData:
     """Full modules only (`--maskPartials`).
 
     Raises:
-        InputError: the data has no column ModType.
+        InputError: the data has no column ModType, or no full module.
     """
-    kinds = _column(modules, "ModType", "--maskPartials")
-    return modules.select(np.isin(kinds, FULL_MODULE_TYPES))
+    full = np.isin(_column(modules, "ModType", "--maskPartials"), FULL_MODULE_TYPES)
+    wanted = ", ".join(FULL_MODULE_TYPES)
+    return _kept(modules, full, f"--maskPartials: no module is of ModType {wanted}")
 
 
 def mask_energies(modules: ModuleData, minimum: float = 0.05) -> ModuleData:
     """Modules whose SimEnergyFraction is above `minimum` (`--maskEnergies`).
 
     Raises:
-        InputError: the data has no column SimEnergyFraction.
+        InputError: the data has no column SimEnergyFraction, or no module above `minimum`.
     """
-    return modules.select(_column(modules, "SimEnergyFraction", "--maskEnergies") > minimum)
+    above = _column(modules, "SimEnergyFraction", "--maskEnergies") > minimum
+    return _kept(modules, above, f"--maskEnergies: no SimEnergyFraction is above {minimum}")
+
+
+def _kept(modules: ModuleData, mask: npt.NDArray[np.bool_], none: str) -> ModuleData:
+    if not mask.any():
+        raise InputError(f"{none} (of {len(modules)} that were read); give other data")
+    return modules.select(mask)
 
 
 def _column(modules: ModuleData, name: str, option: str) -> npt.NDArray:
@@ -75,8 +87,9 @@ def split(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Rows for training and for validation, each sorted, drawn at random with `seed`.
 
-    Modules of one event stay on one side where the event is known.  The validation side gets
-    events until it holds at least `validation_fraction` of the modules.
+    Modules of one event stay on one side where the event is known.  Events are drawn for the
+    validation side while they fit within `validation_fraction` of the modules; one more is added
+    where that comes nearer to it.  Both sides get at least one event.
 
     Raises:
         InputError: fewer than two modules, or all modules from one event.
@@ -92,10 +105,27 @@ def split(
         what = "modules" if modules.event is None else "events"
         raise InputError(f"{groups} {what} cannot be split for training and validation; give more")
     order = np.random.default_rng(seed).permutation(groups)
-    held = np.cumsum(np.bincount(group, minlength=groups)[order])
-    wanted = round(len(modules) * validation_fraction)
-    taken = min(int(np.searchsorted(held, wanted)) + 1, groups - 1)
+    sizes = np.bincount(group, minlength=groups)[order]
+    wanted = min(max(round(len(modules) * validation_fraction), 1), len(modules) - 1)
     chosen = np.zeros(groups, dtype=bool)
-    chosen[order[:taken]] = True
+    chosen[order[_fitting(sizes, wanted)]] = True
     in_validation = chosen[group]
     return np.flatnonzero(~in_validation), np.flatnonzero(in_validation)
+
+
+def _fitting(sizes: npt.NDArray[np.int64], wanted: int) -> npt.NDArray[np.bool_]:
+    """Which of two or more groups to take, in their order, for about `wanted` modules in all."""
+    taken = np.cumsum(sizes) <= wanted
+    missing = wanted - int(sizes[taken].sum())
+    for place in range(np.count_nonzero(taken), len(sizes)):
+        if not missing:
+            break
+        if sizes[place] <= missing:
+            taken[place] = True
+            missing -= int(sizes[place])
+    left = np.flatnonzero(~taken)
+    smallest = left[np.argmin(sizes[left])]
+    excess = int(sizes[smallest]) - missing
+    if not taken.any() or (excess < missing and len(left) > 1):
+        taken[smallest] = True
+    return taken

@@ -1,6 +1,9 @@
 """Reading module data: no row lost, every fault named by line and column, a cache that is safe."""
 
 import codecs
+import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from models.dataset import load_modules
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "econt" / "nElinks_5"
 HEADER = ",".join(CALQ_NAMES)
+ROW = ",".join(["3"] * 48)
 
 
 def charges(count: int, seed: int = 0) -> np.ndarray:
@@ -71,13 +75,23 @@ def test_named_columns_in_any_order_and_more(tmp_path: Path) -> None:
     assert set(modules.columns) == {"ModType", "SimEnergyFraction"}
 
 
-def test_events_of_several_files_differ(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv"):
-        text = f"{HEADER},EventSimEnergy\n" + (",".join(["1"] * 48) + ",77.5\n") * 2
-        write(tmp_path, text, name)
+def test_equal_entries_of_several_files_are_one_event(tmp_path: Path) -> None:
+    row = ",".join(["1"] * 48)
+    write(tmp_path, f"{HEADER},entry\n{row},5\n{row},9\n", "a.csv")
+    write(tmp_path, f"{HEADER},entry\n{row},9\n{row},9\n", "b.csv")
     event = load_modules(tmp_path).event
     assert event is not None
-    assert event[0] == event[1] != event[2] == event[3]
+    assert event[0] != event[1] == event[2] == event[3]
+
+
+def test_without_entry_the_energy_tells_the_event_unless_it_is_zero(tmp_path: Path) -> None:
+    row = ",".join(["1"] * 48)
+    energies = ["0", "77.5", "0.0", "77.50", "3"]
+    text = f"{HEADER},EventSimEnergy\n" + "".join(f"{row},{energy}\n" for energy in energies)
+    event = load_modules(write(tmp_path, text)).event
+    assert event is not None
+    assert event[1] == event[3]
+    assert len(set(event.tolist())) == 4
 
 
 def test_a_folder_is_read_in_sorted_order(tmp_path: Path) -> None:
@@ -85,6 +99,7 @@ def test_a_folder_is_read_in_sorted_order(tmp_path: Path) -> None:
     write(tmp_path, headerless(second), "b.csv")
     write(tmp_path, headerless(first), "a.csv")
     write(tmp_path, "not read", "notes.txt")
+    write(tmp_path, "not read", "._a.csv")
     assert np.array_equal(load_modules(tmp_path).calq, np.concatenate([first, second]))
 
 
@@ -95,11 +110,21 @@ def test_a_folder_is_read_in_sorted_order(tmp_path: Path) -> None:
         lambda text: text.replace("\n", "\r\n").encode(),
         lambda text: (text + "\n\n").encode(),
         lambda text: ("\n" + text.replace("\n", "\n\n")).encode(),
+        lambda text: (" \n" + text.replace("\n", "\n \t\n")).encode(),
         lambda text: text.rstrip("\n").encode(),
         lambda text: text.replace(",", " , ").encode(),
         lambda text: text.replace("CALQ_7,", '"CALQ_7",').encode(),
     ],
-    ids=["mark", "crlf", "trailing blanks", "blank lines", "no newline", "spaces", "quotes"],
+    ids=[
+        "mark",
+        "crlf",
+        "trailing blanks",
+        "blank lines",
+        "white lines",
+        "no newline",
+        "spaces",
+        "quotes",
+    ],
 )
 @pytest.mark.parametrize("layout", [headerless, with_header])
 def test_harmless_differences_of_text_change_nothing(tmp_path: Path, disguise, layout) -> None:
@@ -156,6 +181,22 @@ def changed(line: int, column: int, value: str, count: int = 4) -> str:
         (with_header(charges(2)).replace("\n0,", "\n-1,", 1), r"column 'CALQ_0': charge -1"),
         ("a,b\n1,2\n", r"modules\.csv:1: is neither a row of numbers nor a header"),
         (b"\x00\xff\xfe\x80" * 99, r"modules\.csv:1: is neither"),
+        (with_header(charges(1)).replace(",", ";"), r"separated by commas"),
+        (changed(2, 3, "1e39"), r"modules\.csv:2: column 3 \(CALQ_3\): 1e39 is too large"),
+        (changed(2, 3, "1_0"), r"modules\.csv:2: column 3 \(CALQ_3\): '1_0' is not a number"),
+        (changed(2, 3, "\u0663"), r"modules\.csv:2: column 3 \(CALQ_3\): '\u0663' is not"),
+        (changed(3, 50, '"open'), r"modules\.csv:3: is not CSV"),
+        (
+            f"{HEADER},more\n{ROW},1\n{ROW}\n",
+            r"modules\.csv:3: has 48 fields, the first row has 49",
+        ),
+        (f"{HEADER},more\n{ROW}\n", r"modules\.csv:2: has 48 fields, the first row has 49"),
+        (f"{ROW},{ROW}\n{ROW},1\n{ROW},{ROW}\n", r"modules\.csv:2: has 49 fields"),
+        (f"{ROW}\n\n \n{ROW},1\n", r"modules\.csv:4: has 49 fields"),
+        (
+            f"{HEADER},ModType\n{ROW},F\n".encode() + f"{ROW},\xe9\n".encode("latin-1"),
+            r":3: is not UTF-8",
+        ),
     ],
 )
 def test_every_fault_is_named_by_file_line_and_column(
@@ -170,12 +211,30 @@ def test_every_fault_is_named_by_file_line_and_column(
     assert not list(tmp_path.glob("cache/*.parquet"))
 
 
-def test_a_fault_far_down_a_large_file_is_found_at_its_line(tmp_path: Path) -> None:
-    row = ",".join(["123456"] * 48) + "\n"
-    count = (1 << 24) // len(row) + 500  # beyond the first block that is read at once
-    path = write(tmp_path, row * count + row.replace("123456", "-1", 1) + row)
-    with pytest.raises(InputError, match=rf":{count + 1}: column 0 \(CALQ_0\): charge -1"):
-        load_modules(path)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_fault_far_down_a_large_file_is_found_at_its_line(tmp_path: Path, newline: str) -> None:
+    row = ",".join(["123456"] * 48) + newline
+    count = (1 << 21) // len(row)  # beyond the blocks that are read at once
+    text = HEADER + newline + newline + row * count + row.replace("123456", "-1", 1) + row
+    with pytest.raises(InputError, match=rf":{count + 3}: column 'CALQ_0': charge -1"):
+        load_modules(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("columns", [[*range(48)], [*range(47, -1, -1)]])
+def test_quick_and_careful_reading_agree_over_many_blocks(tmp_path: Path, columns: list) -> None:
+    calq = charges(6000)
+    names = ",".join(CALQ_NAMES[column] for column in columns) + ",tc_eta,entry,HD_LD\n"
+    rows = [",".join(map(str, row[columns])) + f",{i / 7},{i},HD" for i, row in enumerate(calq)]
+    plain = load_modules(write(tmp_path, names + "\n".join(rows)))
+    quoted = [",".join(f'"{field}"' for field in row.split(",")) for row in rows]
+    careful = load_modules(write(tmp_path, names + "\n".join(quoted)))
+    for modules in (plain, careful):
+        assert np.array_equal(modules.calq, calq)
+        assert modules.eta is not None and modules.event is not None
+        assert np.array_equal(modules.eta, np.array([i / 7 for i in range(6000)], np.float32))
+        assert modules.event.tolist() == [*range(6000)]
+    few = load_modules(tmp_path / "modules.csv", rows_per_file=5555)
+    assert np.array_equal(few.calq, calq[:5555])
 
 
 def test_a_text_column_of_numbers_must_be_numbers(tmp_path: Path) -> None:
@@ -192,7 +251,14 @@ def test_the_header_is_checked_against_what_the_user_says(tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"bare\.csv:1: has no header"):
         load_modules(bare, header=True)
     assert len(load_modules(bare, header=False)) == len(load_modules(named, header=True)) == 2
-    with pytest.raises(InputError, match=r"named\.csv: has other columns.*bare\.csv"):
+    with pytest.raises(InputError, match=r"named\.csv: has a header, unlike .*bare\.csv"):
+        load_modules(tmp_path)
+
+
+def test_files_of_other_columns_do_not_mix(tmp_path: Path) -> None:
+    write(tmp_path, headerless(charges(2)), "a.csv")
+    write(tmp_path, ROW + "\n", "b.csv")
+    with pytest.raises(InputError, match=r"b\.csv: and .*a\.csv differ in .*tc_eta, tc_phi"):
         load_modules(tmp_path)
 
 
@@ -224,6 +290,7 @@ def test_the_cache_answers_for_the_same_content_only(tmp_path: Path) -> None:
     before = stored[0].stat().st_mtime_ns
     again = load_modules(path, cache=cache)
     assert np.array_equal(again.calq, first.calq)
+    assert again.eta is not None and first.eta is not None
     assert np.array_equal(again.eta, first.eta)
     assert again.content_hash == first.content_hash == load_modules(path).content_hash
     assert stored[0].stat().st_mtime_ns == before
@@ -236,26 +303,52 @@ def test_the_cache_answers_for_the_same_content_only(tmp_path: Path) -> None:
         load_modules(path, header=True, cache=cache)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "garbage", "flipped", "empty"])
-def test_a_damaged_cache_is_never_believed(tmp_path: Path, damage: str) -> None:
+def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, headerless(charges(2)))
+    with pytest.raises(InputError, match=r"modules\.csv/hashes\.json: cannot be read or written"):
+        load_modules(path, cache=path)
+
+
+def test_the_index_of_hashes_knows_settled_files_only(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    path = write(tmp_path, headerless(charges(500)))
+    text = headerless(charges(3, 1))
+    path = write(tmp_path, text)
+    load_modules(path, cache=cache)
+    assert not (cache / "hashes.json").exists()  # it may change again within its time stamp
+    os.utime(path, (1e9, 1e9))
+    load_modules(path, cache=cache)
+    assert str(path.resolve()) in json.loads((cache / "hashes.json").read_text())
+    other = text.translate(str.maketrans("12", "21"))
+    path.write_text(other)
+    os.utime(path, (1e9, 1e9))  # the same name, size and time, but not the same content
+    expected = load_modules(write(tmp_path, other, "other.csv")).calq
+    assert np.array_equal(load_modules(path, cache=cache).calq, expected)
+
+
+def damages(content: bytes) -> Iterator[bytes]:
+    yield b""
+    yield b"nothing of use" * 100
+    yield content[: len(content) // 2]
+    for place in range(0, len(content), 97):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        yield bytes(damaged)
+
+
+@pytest.mark.parametrize("largest", [1 << 12, 1 << 22])  # stored as 16-bit counts, and as floats
+def test_a_damaged_cache_is_never_believed(tmp_path: Path, largest: int) -> None:
+    cache = tmp_path / "cache"
+    calq = charges(60) % largest
+    path = write(tmp_path, headerless(calq))
+    os.utime(path, (1e9, 1e9))
     load_modules(path, cache=cache)
     stored = next(cache.glob("*.parquet"))
-    content = bytearray(stored.read_bytes())
-    match damage:
-        case "truncated":
-            content = content[: len(content) // 2]
-        case "garbage":
-            content = bytearray(b"nothing of use" * 100)
-        case "flipped":
-            content[len(content) // 2] ^= 0x10
-        case "empty":
-            content = bytearray()
-    stored.write_bytes(content)
-    (cache / "hashes.json").write_text("{broken")
-    assert np.array_equal(load_modules(path, cache=cache).calq, charges(500))
-    assert np.array_equal(load_modules(path, cache=cache).calq, charges(500))
+    for damaged in damages(stored.read_bytes()):
+        stored.write_bytes(damaged)
+        (cache / "hashes.json").write_text("{broken")
+        modules = load_modules(path, cache=cache)
+        assert np.array_equal(modules.calq, calq)
+        assert modules.eta is not None and modules.eta.tolist() == [2.5] * 60
 
 
 def test_all_columns_survive_the_cache(tmp_path: Path) -> None:

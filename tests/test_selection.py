@@ -39,6 +39,20 @@ def test_a_selection_without_its_column_is_an_error(select, column: str) -> None
         select(modules(3))
 
 
+def test_a_selection_that_leaves_nothing_is_an_error() -> None:
+    data = modules(
+        2,
+        columns={"ModType": np.array(["a", "g"]), "SimEnergyFraction": np.array([0.01, 0.05])},
+    )
+    with pytest.raises(InputError, match=r"--maskPartials: no module is of ModType FI.*of 2"):
+        mask_partials(data)
+    with pytest.raises(InputError, match=r"--maskEnergies: no SimEnergyFraction is above 0\.05"):
+        mask_energies(data)
+    data.calq[:] = 0
+    with pytest.raises(InputError, match="no module has charge"):
+        drop_empty(data)
+
+
 def test_double_adds_pairs_of_different_modules() -> None:
     data = modules(7)
     pairs = double(data, seed=3)
@@ -75,6 +89,9 @@ def test_a_split_is_whole_and_never_parts_an_event(
     assert sorted([*train, *validation]) == list(range(len(event)))
     assert len(train) and len(validation)
     assert not set(event[train]) & set(event[validation])
+    largest = np.unique(event, return_counts=True)[1].max()
+    wanted = min(max(round(len(event) * fraction), 1), len(event) - 1)
+    assert abs(len(validation) - wanted) <= largest
     again = split(data, fraction, seed)
     assert np.array_equal(train, again[0]) and np.array_equal(validation, again[1])
 
@@ -85,3 +102,15 @@ def test_without_events_the_fraction_is_exact_and_the_seed_matters() -> None:
     assert not np.array_equal(validation, split(modules(1000), 0.2, seed=2)[1])
     with pytest.raises(InputError, match="1 modules cannot be split"):
         split(modules(1))
+
+
+def test_a_large_event_does_not_spoil_the_fraction() -> None:
+    event = np.array([0] * 60 + [*range(1, 41)])
+    for seed in range(5):
+        train, validation = split(modules(100, event=event), 0.2, seed)
+        assert len(validation) == 20 and 0 in event[train]
+
+
+def test_the_last_event_is_never_taken_from_training() -> None:
+    train, validation = split(modules(100, event=np.array([7] * 99 + [8])), 0.9, seed=0)
+    assert len(train) and len(validation)
