@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hw.atomic_file import atomic_path, write_text
-from hw.errors import ToolFailed, ToolMissing
+from hw.errors import InputError, ToolFailed, ToolMissing
 
 MODEL_CLASS = "Vdesign"
 """C++ class of the compiled design, whatever its top module."""
@@ -86,6 +86,7 @@ def build(
         configuration: text of a Verilator configuration file (.vlt), such as for public signals.
 
     Raises:
+        InputError: a folder with a blank in its name.
         ToolMissing: Verilator, a C++ compiler or make is not installed.
         ToolFailed: it does not compile; the message names the log.
     """
@@ -97,6 +98,9 @@ def build(
             )
     definitions = definitions or {}
     folder = folder.resolve()
+    for path in (folder, bench.resolve(), _root()):
+        if len(str(path).split()) > 1:
+            raise InputError(f"{path}: make cannot work in folders with blanks in their names")
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         *_verilator(design),

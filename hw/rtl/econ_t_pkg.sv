@@ -47,12 +47,13 @@ package econ_t_pkg;
   localparam int CONV_DROP = INPUT_FRACTION + WEIGHT_FRACTION - FEATURE_FRACTION;
   localparam int CONV_BIAS_SHIFT = FEATURE_FRACTION - WEIGHT_FRACTION;
   localparam int FEATURES = FEATURE_SIDE * FEATURE_SIDE * FILTERS;
-  // No sum reaches CONV_BOUND in magnitude, whatever the inputs and weights: floored products stay
-  // within MAX_INPUT * WEIGHT_REACH >> CONV_DROP (a whole number), biases within WEIGHT_REACH.
+  // No sum, nor a part of one, reaches CONV_BOUND in magnitude, whatever the inputs and weights:
+  // floored products stay within MAX_INPUT * WEIGHT_REACH >> CONV_DROP (a whole number), biases
+  // within WEIGHT_REACH.
   localparam int CONV_BOUND =
       TAPS * ((MAX_INPUT * WEIGHT_REACH) >> CONV_DROP) + (WEIGHT_REACH << CONV_BIAS_SHIFT) + 1;
   localparam int CONV_SUM_BITS = 1 + $clog2(CONV_BOUND);
-  // A feature is largest where all inputs and weights are; the ReLU makes 0 the smallest.
+  // A feature is largest where all inputs and weights are; ReLU makes 0 the smallest.
   localparam int MAX_FEATURE =
       TAPS * ((MAX_INPUT * (WEIGHT_REACH - 1)) >> CONV_DROP)
       + ((WEIGHT_REACH - 1) << CONV_BIAS_SHIFT);
