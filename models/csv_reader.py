@@ -27,6 +27,9 @@ from models.csv_layout import (
 Columns = dict[str, npt.NDArray[Any]]  # `calq` of shape (n, 48), all others of shape (n,)
 
 _BLOCK_BYTES = 1 << 19  # what is made of so much text stays in the processor's cache
+# glibc returns freed memory to the system, only to fetch it anew for the next block, which costs as
+# much as the reading; once a large piece was freed, it keeps all pieces that are smaller.
+_KEPT_BYTES = 31 << 20
 _WORKERS = min(os.cpu_count() or 1, 8)
 _EXACT_DIGITS = 7  # a whole number of so many digits, and every step to it, is exact in float32
 _PROGRESS_BYTES = 50_000_000
@@ -39,6 +42,7 @@ def read_csv(file: Path, layout: CsvLayout, rows: int | None = None) -> Iterator
     Raises:
         InputError: a fault within those rows, told with its line and column.
     """
+    np.empty(_KEPT_BYTES, dtype=np.uint8)  # see there
     ahead: deque[Future[Columns]] = deque()
     with ThreadPoolExecutor(_WORKERS) as pool, _progress(file) as advance:
         for start, text in _blocks(file, layout, rows):
@@ -137,12 +141,14 @@ def _quick(text: bytes, layout: CsvLayout) -> Columns | None:
     calq = _whole_numbers(characters, begin[:, fields], end[:, fields])
     if calq is None:
         return None
+
+    names = [name for name in layout.position if name not in CALQ_NAMES]
+    places = [layout.position[name] for name in names]
+    texts = _strings(characters, begin[:, places].T.ravel(), end[:, places].T.ravel())
     columns: Columns = {"calq": calq}
     try:
-        for name, index in layout.position.items():
-            if name not in CALQ_NAMES:
-                fields_of_one = _strings(characters, begin[:, index], end[:, index])
-                columns[name] = _to_numpy(_converted(fields_of_one, name))
+        for start, name in zip(range(0, len(texts), rows), names, strict=True):
+            columns[name] = _converted(texts[start : start + rows], name)
     except pa.ArrowInvalid:
         return None
     return columns
@@ -175,20 +181,21 @@ def _whole_numbers(
 def _strings(
     characters: npt.NDArray[np.uint8], begin: npt.NDArray, end: npt.NDArray
 ) -> pa.StringArray:
-    """One column's fields, gathered."""
+    """The fields from `begin` up to `end`, gathered."""
     length = end - begin
     offsets = np.zeros(len(length) + 1, dtype=np.int32)
     np.cumsum(length, out=offsets[1:])
-    places = np.repeat(begin - offsets[:-1], length) + np.arange(offsets[-1])
+    places = np.repeat(begin - offsets[:-1], length)
+    places += np.arange(len(places))
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(characters[places])]
     return pa.Array.from_buffers(pa.string(), len(length), buffers)
 
 
-def _converted(fields: pa.StringArray, name: str) -> pa.Array:
+def _converted(fields: pa.StringArray, name: str) -> npt.NDArray:
     if name in TEXT_NAMES:
         fields.validate(full=True)  # as UTF-8
-        return fields
-    return fields.cast(_arrow_type(name))
+        return _to_numpy(fields)
+    return _to_numpy(fields.cast(_arrow_type(name)))
 
 
 def _arrow_type(name: str) -> pa.DataType:
