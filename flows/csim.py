@@ -1,6 +1,7 @@
 """Compile the HLS C++ and compare its integer output codes with Keras, vector by vector.
 
-An encoder in the ECON-T's arithmetic is compared with the chip's golden model as well.
+An encoder in the ECON-T's arithmetic is compared with the chip's golden model as well, and so is
+the whole chip block around it.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from flows.econ_t_block import RECORDED, BlockOutcome, Modules, check_block
 from flows.layout import (
     DEFAULT_BUILD,
     DEFAULT_MODEL,
@@ -73,6 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=1, help="seed of the directed set and of generated modules"
     )
     parser.add_argument(
+        "--recorded",
+        type=Path,
+        metavar="DIR",
+        default=RECORDED,
+        help="vectors of the CMS emulator, as the conformance step takes them: the whole chip "
+        "block of an encoder in the ECON-T's arithmetic is compared with them, if they are there",
+    )
+    parser.add_argument(
         "--or-skip",
         action="store_true",
         help="where it cannot be done or finds a difference, record and tell that and succeed: "
@@ -90,7 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
     layout.csim_metrics.unlink(missing_ok=True)
     layout.csim_difference.unlink(missing_ok=True)
     try:
-        _simulate(of_model, layout, arguments.vectors, arguments.seed)
+        _simulate(of_model, layout, arguments.vectors, arguments.seed, arguments.recorded)
     except (NoFixedPoint, ToolMissing) as error:
         if not arguments.or_skip:
             raise
@@ -123,6 +133,7 @@ class _Outcome:
         layer: the first layer that differs, where it was found.
         golden: the C++ against the ECON-T's golden model; None for an encoder in another
             arithmetic.
+        block: the whole chip block; None likewise.
     """
 
     comparison: Comparison
@@ -130,9 +141,19 @@ class _Outcome:
     difference: str | None = None
     layer: LayerDifference | None = None
     golden: Comparison | None = None
+    block: BlockOutcome | None = None
+
+    @property
+    def mismatches(self) -> int:
+        """Vectors that differ in the first comparison that found any."""
+        others = (self.golden, self.block)
+        found = (self.comparison.mismatches, *(o.mismatches for o in others if o))
+        return next((count for count in found if count), 0)
 
 
-def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: int) -> None:
+def _simulate(
+    of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: int, recorded: Path
+) -> None:
     encoder_file = of_model.network("encoder")
     project = _project(layout, encoder_file)
     print(f"compiling {layout.hls}", file=sys.stderr, flush=True)
@@ -161,12 +182,14 @@ def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: i
         messages.append(outcome.difference)
         _write_difference(layout.csim_difference, case, outcome)
     golden = _compare_with_golden_model(case, found)
-    outcome = replace(outcome, golden=golden)
+    block = _check_block(case, layout, groups, seed, recorded)
+    outcome = replace(outcome, golden=golden, block=block)
     if golden and golden.first:
         messages.append(
             f"golden model: {golden.mismatches:,} of {golden.vectors:,} vectors differ; "
             f"{_in_words(golden.first)}"
         )
+    messages += block.failures if block else ()
     message = "; ".join(messages) or None
 
     source = provenance(
@@ -188,6 +211,8 @@ def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: i
         f"csim passed: {len(images):,} vectors ({kinds}), 0 mismatches{of_whom}, "
         f"{rate:,.0f} vectors/s"
     )
+    if block:
+        print(block.summary)
 
 
 def _project(layout: TargetLayout, encoder_file: Path) -> HlsProject:
@@ -221,15 +246,15 @@ def _groups(of_model: ModelLayout, encoder: Any, vectors: int, seed: int) -> lis
     if of_model.golden.is_file():
         groups.append(_golden(of_model.golden))
     chosen = evenly_spaced(len(validation.calq), vectors)
-    images = validation.to_images(validation.calq[chosen])
-    groups.append(module_group("validation", images, chosen.tolist()))
+    calq = validation.calq[chosen]
+    groups.append(module_group("validation", validation.to_images(calq), chosen.tolist(), calq))
     lacking = vectors - len(chosen)
     if lacking > 0:
         from models.generator import generate_modules
 
         with progress("generating modules", lacking) as advance:
-            generated = generate_modules(lacking, seed, progress=advance)
-        groups.append(module_group("generated", validation.to_images(generated.calq)))
+            calq = generate_modules(lacking, seed, progress=advance).calq
+        groups.append(module_group("generated", validation.to_images(calq), calq=calq))
     return groups
 
 
@@ -291,6 +316,27 @@ def _compare_with_golden_model(case: _Case, found: Codes) -> Comparison | None:
     return compare(golden, found, case.origins)
 
 
+def _check_block(
+    case: _Case, layout: TargetLayout, groups: Sequence[VectorGroup], seed: int, recorded: Path
+) -> BlockOutcome | None:
+    """The ECON-T's whole block; None for an encoder in another arithmetic."""
+    from models.econ_t_encoder import has_chip_arithmetic
+    from testbench.econ_t.keras_encoder import weights_of
+
+    if not has_chip_arithmetic(case.encoder):
+        return None
+    project = case.simulator.project
+    return check_block(
+        weights_of(case.encoder),
+        project.output.fixed.width,
+        [Modules(g.calq, g.origins) for g in groups if g.calq is not None],
+        target=project.target,
+        layout=layout,
+        seed=seed,
+        recorded=recorded,
+    )
+
+
 def _locate(case: _Case, vector: int, *, text_weights: bool) -> tuple[LayerDifference | None, str]:
     """The first layer that differs from Keras for one vector, and the same in words."""
     from models.layer_values import layer_values
@@ -337,8 +383,7 @@ def _metrics(
     rate: float,
     message: str | None,
 ) -> list[Metric]:
-    comparison, golden = outcome.comparison, outcome.golden
-    mismatches = comparison.mismatches or (golden.mismatches if golden else 0)
+    comparison, golden, mismatches = outcome.comparison, outcome.golden, outcome.mismatches
     # weight files that disagree without changing a latent: no count of vectors tells that
     undecided = message is not None and not mismatches
     metrics = [
@@ -359,6 +404,7 @@ def _metrics(
             _metric(f"{name}.vectors", golden.vectors, "vectors"),
             _metric(f"{name}.mismatches", wrong, "vectors", better="lower"),
         ]
+    metrics += outcome.block.metrics if outcome.block else ()
     start = 0
     for group in groups:
         end = start + len(group.images)

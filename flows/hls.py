@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from flows.econ_t_block import make_block
 from flows.layout import (
     DEFAULT_BUILD,
     DEFAULT_MODEL,
@@ -70,14 +71,18 @@ def run(arguments: argparse.Namespace) -> None:
         write_metrics(layout.hls_metrics, [skipped])
         print(f"hls skipped: {error}")
         return
+    block = make_block(target, layout) if formats is not None else None
     write_layer_types(layout.hls_types, project.layers)
     write_metrics(layout.hls_metrics, _metrics(project))
     _show(project, layout)
+    if block:
+        print(block)
 
 
 def _discard(layout: TargetLayout) -> None:
     """Remove what an earlier run left: nothing may be taken for the present encoder's."""
-    shutil.rmtree(layout.hls, ignore_errors=True)
+    for folder in (layout.hls, layout.block):
+        shutil.rmtree(folder, ignore_errors=True)
     layout.hls_types.unlink(missing_ok=True)
     layout.hls_metrics.unlink(missing_ok=True)
 

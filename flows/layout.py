@@ -128,6 +128,11 @@ class TargetLayout:
         return self.folder / "hls"
 
     @property
+    def block(self) -> Path:
+        """The HLS project of the whole chip block; only of an encoder in the chip's arithmetic."""
+        return self.folder / "block"
+
+    @property
     def hls_types(self) -> Path:
         """Fixed-point type of every layer (JSON), as hls4ml settled them."""
         return self.folder / "hls_types.json"

@@ -117,6 +117,7 @@ def convert(
     encoder_hash: str,
     log: Path,
     formats: NumberFormats | None = None,
+    weights_as_ports: bool = False,
 ) -> tuple[Any, HlsProject]:
     """Convert a Keras 2 network to an HLS project in `folder`, which is replaced as a whole.
 
@@ -128,6 +129,7 @@ def convert(
         encoder_hash: hash of the model file, recorded in the project.
         log: file that receives all that hls4ml prints and warns.
         formats: of the numbers of all layers, taken as they are; None to have exact ones found.
+        weights_as_ports: weights are arguments of the top function instead of constants.
 
     Returns:
         hls4ml's ModelGraph and the project's record.
@@ -142,7 +144,7 @@ def convert(
     with atomic_directory(folder) as temporary:
         with _chatter_to(log):
             try:
-                graph = _hls4ml_graph(network, target, temporary, formats)
+                graph = _hls4ml_graph(network, target, temporary, formats, weights_as_ports)
                 project = _describe(graph, target, encoder_hash)
                 graph.write()
             except InputError:
@@ -210,7 +212,13 @@ def _check_layers(network: Any) -> None:
             raise InputError(f"the network has {len(tensors)} {what}; one is expected")
 
 
-def _hls4ml_graph(network: Any, target: Target, folder: Path, formats: NumberFormats | None) -> Any:
+def _hls4ml_graph(
+    network: Any,
+    target: Target,
+    folder: Path,
+    formats: NumberFormats | None,
+    weights_as_ports: bool,
+) -> Any:
     import hls4ml
 
     config = hls4ml.utils.config_from_keras_model(
@@ -220,6 +228,8 @@ def _hls4ml_graph(network: Any, target: Target, folder: Path, formats: NumberFor
         default_reuse_factor=target.reuse_factor,
     )
     config["Model"]["Strategy"] = target.strategy
+    if weights_as_ports:
+        config["Model"]["BramFactor"] = 0  # most weights of a layer that stay constants
     for name, layer in config["LayerName"].items():
         layer["Trace"] = True
         layer["Strategy"] = target.strategy

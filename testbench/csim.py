@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +68,7 @@ class Simulator:
             progress(len(chunk))
             return np.frombuffer(answer, dtype=np.int64).reshape(len(chunk), -1)
 
-        with ThreadPoolExecutor(_processors()) as pool:
+        with ThreadPoolExecutor(processors()) as pool:
             results = list(pool.map(simulate, chunks))
         return np.concatenate(results) if results else np.zeros((0, self.project.output.size), int)
 
@@ -102,16 +102,7 @@ class Simulator:
         return vectors
 
     def _execute(self, vectors: npt.NDArray[np.float32], *options: str) -> bytes:
-        command = [str(self.program), *options]
-        done = subprocess.run(command, input=vectors.tobytes(), capture_output=True, check=False)
-        if done.returncode != 0:
-            why = (
-                f"killed by {signal.Signals(-done.returncode).name}"
-                if done.returncode < 0
-                else f"exit status {done.returncode}"
-            )
-            raise ToolFailed(f"{' '.join(command)}: {why}: {_tail(done.stderr)}")
-        return done.stdout
+        return execute([str(self.program), *options], vectors.tobytes())
 
 
 @dataclass(frozen=True)
@@ -153,29 +144,67 @@ def compile_project(hls: Path, project: HlsProject, folder: Path) -> Simulator:
         ToolMissing: no g++.
         ToolFailed: it does not compile; names the log.
     """
-    compiler = _compiler()
     hls, folder = hls.resolve(), folder.resolve()
     firmware = hls / "firmware"
     weights = folder / "weights.h"
     headers = sorted((firmware / "weights").glob("*.h"))
     write_text(weights, "".join(f'#include "firmware/weights/{h.name}"\n' for h in headers))
-    with atomic_path(folder / "bench") as program:
-        command = [
-            *(compiler, "-std=c++17", "-O2", "-w"),
-            *_definitions(project, firmware, weights),
-            f"-I{hls}",
-            *(f"-I{firmware / include}" for include in _includes(project)),
-            *(str(_BENCH), "-o", str(program)),
-        ]
+    program = folder / "bench"
+    arguments = [
+        *_definitions(project, firmware, weights),
+        f"-I{hls}",
+        *(f"-I{firmware / include}" for include in _includes(project)),
+        str(_BENCH),
+    ]
+    compile_cpp(arguments, program, folder / "compile.log", f"{firmware / project.top}.cpp")
+    return Simulator(program, project)
+
+
+def compile_cpp(arguments: Sequence[str], program: Path, log: Path, what: str) -> None:
+    """Compile a C-simulation with g++.
+
+    Args:
+        arguments: sources, include folders and definitions.
+        program: the executable to make.
+        log: receives the command and what the compiler says.
+        what: is compiled, for the message.
+
+    Raises:
+        ToolMissing: no g++.
+        ToolFailed: it does not compile; names the log.
+    """
+    with atomic_path(program) as temporary:
+        command = [_compiler(), "-std=c++17", "-O2", "-w", *arguments, "-o", str(temporary)]
         done = subprocess.run(command, capture_output=True, check=False)
-        log = folder / "compile.log"
         write_text(log, " ".join(command) + "\n" + done.stderr.decode(errors="replace"))
         if done.returncode != 0:
             raise ToolFailed(
-                f"{COMPILER} cannot compile {firmware / project.top}.cpp (log: {log}):\n"
-                f"{_tail(done.stderr)}"
+                f"{COMPILER} cannot compile {what} (log: {log}):\n{_tail(done.stderr)}"
             )
-    return Simulator(folder / "bench", project)
+
+
+def execute(command: Sequence[str], stdin: bytes = b"") -> bytes:
+    """Run a simulation; what it writes to stdout.
+
+    Raises:
+        ToolFailed: it crashed or failed; tells its last output.
+    """
+    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    if done.returncode != 0:
+        why = (
+            f"killed by {signal.Signals(-done.returncode).name}"
+            if done.returncode < 0
+            else f"exit status {done.returncode}"
+        )
+        raise ToolFailed(f"{' '.join(command)}: {why}: {_tail(done.stderr)}")
+    return done.stdout
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def weight_differences(hls: Path, project: HlsProject) -> list[WeightDifference]:
@@ -253,12 +282,6 @@ def _definitions(project: HlsProject, firmware: Path, weights: Path) -> list[str
     if project.target.io_type == "io_stream":
         values["STREAM"] = "1"
     return [f"-DECONT_{name}={value}" for name, value in values.items()]
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _tail(output: bytes, lines: int = 15) -> str:

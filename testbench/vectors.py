@@ -24,12 +24,14 @@ class VectorGroup:
         images: what the network reads, shape (n, ...), float32.
         origins: a name for each of them.
         latents: the expected outputs (n, latents) where they are known; else Keras tells them.
+        calq: charges of modules (n, 48) in CALQ counts, where the vectors are modules.
     """
 
     kind: str
     images: Images
     origins: Sequence[str]
     latents: npt.NDArray[np.float32] | None = None
+    calq: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,16 @@ class Reference:
     fraction: int
 
 
-def module_group(kind: str, images: Images, numbers: Sequence[int] | None = None) -> VectorGroup:
-    """Images of modules, named by kind and number in their data set."""
+def module_group(
+    kind: str,
+    images: Images,
+    numbers: Sequence[int] | None = None,
+    calq: npt.NDArray[np.float32] | None = None,
+) -> VectorGroup:
+    """Images of modules, named by kind and number in their data set; their charges, if wanted."""
     numbers = range(len(images)) if numbers is None else numbers
-    return VectorGroup(kind, images, [f"{kind} module {number}" for number in numbers])
+    origins = [f"{kind} module {number}" for number in numbers]
+    return VectorGroup(kind, images, origins, calq=calq)
 
 
 def evenly_spaced(available: int, wanted: int) -> npt.NDArray[np.int64]:
