@@ -6,7 +6,6 @@ program is compared for those of the model and for any others.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from flows.layout import TargetLayout
 from flows.progress import progress
-from hw.econ_t_block import obstacle, write_block
+from hw.econ_t_block import EXPECTED, STIMULUS, obstacle, write_block
 from hw.errors import InputError
 from hw.targets import Target
 from reports.metrics import Evidence, Metric
@@ -74,7 +73,7 @@ def make_block(target: Target, layout: TargetLayout) -> str:
         InputError, ToolFailed: as `hw.econ_t_block.write_block`.
     """
     from models.econ_t_encoder import hls_formats, plain_twin
-    from testbench.econ_t.block_csim import BENCH, encode_set
+    from testbench.econ_t.block_csim import BENCH, encode_set, golden_stages
     from testbench.econ_t.block_sets import corner_sets, random_sets
     from testbench.econ_t.keras_encoder import network_of
     from testbench.econ_t.stimulus import extreme_weights
@@ -83,14 +82,17 @@ def make_block(target: Target, layout: TargetLayout) -> str:
     if reason:
         return f"no project of the whole chip block: {reason}"
     encoder = network_of(next(iter(extreme_weights().values())))  # none of these is zero
-    sets = chain(corner_sets(), random_sets(np.random.default_rng(0), _RANDOM_SETS_SHIPPED))
+    sets = [*corner_sets(), *random_sets(np.random.default_rng(0), _RANDOM_SETS_SHIPPED)]
     write_block(
         plain_twin(encoder),
         target,
         layout.block,
         hls_formats(encoder),
         bench=BENCH,
-        stimulus=b"".join(encode_set(item) for item in sets),
+        test_data={
+            STIMULUS: b"".join(encode_set(item) for item in sets),
+            EXPECTED: b"".join(golden_stages(item)["links"].tobytes() for item in sets),
+        },
         log=layout.folder / "block.log",
     )
     return f"project of the whole chip block, weights as inputs: {layout.block}"

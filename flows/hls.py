@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
             f"MODEL={encoder_file.parent.parent.name}"
         )
     _discard(layout)
+    from models.econ_t_encoder import has_chip_arithmetic
     from models.encoder import load_network
 
     encoder = load_network(encoder_file)
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         write_metrics(layout.hls_metrics, [skipped])
         print(f"hls skipped: {error}")
         return
-    block = make_block(target, layout) if formats is not None else None
+    block = make_block(target, layout) if has_chip_arithmetic(encoder) else None
     write_layer_types(layout.hls_types, project.layers)
     write_metrics(layout.hls_metrics, _metrics(project))
     _show(project, layout)

@@ -6,6 +6,7 @@ top function, the encoder's weights among them, so that one design serves every 
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from hw.targets import Target
 TOP = "econ_t_block"
 """Name of the top function, and of the C++ file that holds it."""
 
-STIMULUS = Path("tb_data", "stimulus.bin")
-"""What the bench reads, within the project."""
+STIMULUS = "stimulus.bin"
+EXPECTED = "links.bin"
+"""Files that the script has the bench read."""
 
 _SOURCES = Path(__file__).resolve().parent / "econ_t"
 _SCRIPT = "build_prj.tcl"
 _TARGET_SCRIPT = "target.tcl"
 _FIRMWARE = "firmware"
+_TEST_DATA = "tb_data"
 _LIBRARIES = ("ac_types", "ac_math", "ac_simutils")
 _LIBRARY_PARTS = ("include", "LICENSE")
 
@@ -62,7 +65,7 @@ def write_block(
     formats: NumberFormats,
     *,
     bench: Path,
-    stimulus: bytes,
+    test_data: Mapping[str, bytes],
     log: Path,
 ) -> None:
     """Write the block's project to `folder`, which is replaced as a whole.
@@ -75,7 +78,7 @@ def write_block(
         target: one without an `obstacle`.
         formats: of the encoder's numbers.
         bench: C++ source of the test bench.
-        stimulus: what the bench reads.
+        test_data: contents of the files that the bench reads, STIMULUS and EXPECTED.
         log: file that receives all that hls4ml prints and warns.
 
     Raises:
@@ -104,12 +107,13 @@ def write_block(
             shutil.copy(source, firmware)
         shutil.copy(_SOURCES / _SCRIPT, project)
         (project / _TARGET_SCRIPT).write_text(
-            f"set clock_period_ns {target.clock_period_ns}\nset library {target.asic_library}\n",
+            f"set clock_period_ns {target.clock_period_ns}\nset library {{{target.asic_library}}}\n",
             encoding="utf-8",
         )
         shutil.copy(bench, project)
-        (project / STIMULUS).parent.mkdir()
-        (project / STIMULUS).write_bytes(stimulus)
+        (project / _TEST_DATA).mkdir()
+        for name, content in test_data.items():
+            (project / _TEST_DATA / name).write_bytes(content)
 
 
 def source_files(project: Path, bench: str) -> list[Path]:

@@ -229,7 +229,7 @@ def _hls4ml_graph(
     )
     config["Model"]["Strategy"] = target.strategy
     if weights_as_ports:
-        config["Model"]["BramFactor"] = 0  # most weights of a layer that stay constants
+        config["Model"]["BramFactor"] = 0  # arrays of more weights than this are ports
     for name, layer in config["LayerName"].items():
         layer["Trace"] = True
         layer["Strategy"] = target.strategy

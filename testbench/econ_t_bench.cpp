@@ -1,6 +1,8 @@
 // Bench of the ECON-T block: any number of register settings, and bunch crossings for each.
 //
-//   bench STIMULUS ANSWERS [stages]
+//   bench STIMULUS ANSWERS            run
+//   bench STIMULUS ANSWERS stages     show every stage too
+//   bench STIMULUS ANSWERS EXPECTED   compare with the link words in that file
 //
 // STIMULUS holds sets one after another, each all of 32-bit integers:
 //   crossings, high_density, etx, mux (48), calibration (48), output mask (5 words, the lowest bits
@@ -10,8 +12,8 @@
 // what each stage gives: calibrated charges (48), sum code, encoder inputs (48), features (128),
 // latents (16).
 //
-// A code is the raw bit pattern of a number.  Exit status 0 only if every bunch crossing was answered;
-// 3 for a truncated stimulus, 4 where a file cannot be opened or written.
+// A code is the raw bit pattern of a number.  Exit status 0 only if every bunch crossing was answered,
+// as expected; 1 for wrong answers, 3 for a truncated file, 4 where one cannot be opened or written.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -115,14 +117,16 @@ Stages stages() {
 } // namespace
 
 CCS_MAIN(int argc, char *argv[]) {
-    const bool with_stages = argc == 4 && std::strcmp(argv[3], "stages") == 0;
-    if (argc != 3 && !with_stages) {
-        std::fprintf(stderr, "usage: %s STIMULUS ANSWERS [stages]\n", argv[0]);
+    if (argc < 3 || argc > 4) {
+        std::fprintf(stderr, "usage: %s STIMULUS ANSWERS [stages | EXPECTED]\n", argv[0]);
         CCS_RETURN(2);
     }
+    const bool with_stages = argc == 4 && std::strcmp(argv[3], "stages") == 0;
+    const bool comparing = argc == 4 && !with_stages;
     std::FILE *stimulus = std::fopen(argv[1], "rb"), *answers = std::fopen(argv[2], "wb");
-    if (!stimulus || !answers) {
-        std::perror(stimulus ? argv[2] : argv[1]);
+    std::FILE *expected = comparing ? std::fopen(argv[3], "rb") : nullptr;
+    if (!stimulus || !answers || (comparing && !expected)) {
+        std::perror(!stimulus ? argv[1] : !answers ? argv[2] : argv[3]);
         CCS_RETURN(4);
     }
     std::map<std::string, void *> layers = {{"conv2d_0_m", conv_sums},
@@ -133,6 +137,7 @@ CCS_MAIN(int argc, char *argv[]) {
 
     static Settings settings;
     size_t bytes;
+    long answered = 0, wrong = 0;
     while ((bytes = std::fread(&settings, 1, sizeof settings, stimulus)) == sizeof settings) {
         set_registers(settings);
         for (int32_t i = 0; i < settings.crossings; i++) {
@@ -153,11 +158,22 @@ CCS_MAIN(int argc, char *argv[]) {
             uint32_t words[OUTPUT_LINKS];
             for (int link = 0; link < OUTPUT_LINKS; link++) words[link] = links_out[link].to_uint();
             if (std::fwrite(words, sizeof words, 1, answers) != 1) CCS_RETURN(4);
+            if (expected) {
+                uint32_t wanted[OUTPUT_LINKS];
+                if (std::fread(wanted, sizeof wanted, 1, expected) != 1) {
+                    std::fprintf(stderr, "there are too few expected link words\n");
+                    CCS_RETURN(3);
+                }
+                wrong += std::memcmp(words, wanted, sizeof words) != 0;
+            }
+            answered++;
         }
     }
     if (bytes != 0) {
         std::fprintf(stderr, "the stimulus ends within a set\n");
         CCS_RETURN(3);
     }
-    CCS_RETURN(std::fclose(answers) == 0 ? 0 : 4);
+    if (std::fclose(answers) != 0) CCS_RETURN(4);
+    if (expected) std::printf("%ld of %ld bunch crossings wrong\n", wrong, answered);
+    CCS_RETURN(wrong ? 1 : 0);
 }

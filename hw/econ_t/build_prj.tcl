@@ -9,9 +9,10 @@ options set Input/SearchPath $folder/firmware -append
 options set Output/OutputVerilog true
 project new -name econ_t_block_prj
 
-# The same bench as in the C-simulation drives C++ and RTL, whose outputs are compared.
+# The bench of the C-simulation drives C++ and RTL; both must give the expected link words.
 flow package require /SCVerify
-flow package option set /SCVerify/INVOKE_ARGS "$folder/tb_data/stimulus.bin answers.bin"
+flow package option set /SCVerify/INVOKE_ARGS \
+  "$folder/tb_data/stimulus.bin answers.bin $folder/tb_data/links.bin"
 
 solution file add $folder/firmware/econ_t_block.cpp
 solution file add $folder/firmware/econt_encoder.cpp
