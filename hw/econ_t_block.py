@@ -106,10 +106,9 @@ def write_block(
         for source in sorted(_SOURCES.glob("*.[ch]*")):
             shutil.copy(source, firmware)
         shutil.copy(_SOURCES / _SCRIPT, project)
-        (project / _TARGET_SCRIPT).write_text(
-            f"set clock_period_ns {target.clock_period_ns}\nset library {{{target.asic_library}}}\n",
-            encoding="utf-8",
-        )
+        settings = {"clock_period_ns": target.clock_period_ns, "library": target.asic_library}
+        script = "".join(f"set {name} {{{value}}}\n" for name, value in settings.items())
+        (project / _TARGET_SCRIPT).write_text(script, encoding="utf-8")
         shutil.copy(bench, project)
         (project / _TEST_DATA).mkdir()
         for name, content in test_data.items():
