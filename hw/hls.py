@@ -230,6 +230,7 @@ def _hls4ml_graph(
     config["Model"]["Strategy"] = target.strategy
     if weights_as_ports:
         config["Model"]["BramFactor"] = 0  # arrays of more weights than this are ports
+    _set_unsigned(network, config["LayerName"])
     for name, layer in config["LayerName"].items():
         layer["Trace"] = True
         layer["Strategy"] = target.strategy
@@ -250,6 +251,25 @@ def _hls4ml_graph(
     # the encoder's own file is kept where it was trained; a copy would carry the time of writing
     del graph.config.config["KerasModel"]
     return graph
+
+
+_QUANTISERS = {
+    "result": "quantizer",
+    "weight": "kernel_quantizer_internal",
+    "bias": "bias_quantizer_internal",
+}
+
+
+def _set_unsigned(network: Any, layers: dict[str, Any]) -> None:
+    """Give unsigned quantisers their formats: hls4ml 1.3.0 takes each for a signed one."""
+    for layer in network.layers:
+        for role, attribute in _QUANTISERS.items():
+            quantiser: Any = getattr(layer, attribute, None)
+            if type(quantiser).__name__ == "quantized_bits" and not quantiser.keep_negative:
+                number = FixedFormat(
+                    int(quantiser.bits), int(quantiser.integer), False, "RND_CONV", "SAT"
+                )
+                layers[layer.name]["Precision"][role] = str(number)
 
 
 def _set_formats(name: str, layer: dict[str, Any], formats: NumberFormats) -> None:

@@ -53,6 +53,9 @@ class Check:
 _ALWAYS: dict[str, Bounds] = {"csim.mismatches": _Exactly(max=0, min=0)}
 _WHERE_MEASURED: dict[str, Bounds] = {
     "csim.golden.mismatches": _Exactly(max=0, min=0),
+    "csim.golden_model.mismatches": _Exactly(max=0, min=0),
+    "csim.block.mismatches": _Exactly(max=0, min=0),
+    "csim.block.emulator_mismatches": _Exactly(max=0, min=0),
     "cosim.passed": _Exactly(max=1, min=1),
 }
 

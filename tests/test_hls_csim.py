@@ -126,7 +126,6 @@ OTHER_SHAPES = [
         for name in model_names()
         if name != SEED_MODEL
         and load_model_spec(name).quantisation is not None
-        and not name.startswith("econ_t")
     ),
     (SEED_MODEL, "vitis"),
     (SEED_MODEL, "xc7z020"),
