@@ -57,7 +57,9 @@ def _fastest_epoch(name: str, calq: np.ndarray, epochs: int, seed: int) -> float
         get_loss(spec.loss, spec.arrangement),
         images,
         images[:1000],
-        TrainingSettings(seed, 1 + epochs, learning_rate=spec.learning_rate),
+        TrainingSettings(
+            seed, 1 + epochs, learning_rate=spec.learning_rate, schedule=spec.schedule
+        ),
     )
     return min(epoch.seconds for epoch in history.epochs[1:])
 

@@ -278,6 +278,7 @@ def _train(
         patience=arguments.patience,
         optimizer=spec.optimizer,
         learning_rate=spec.learning_rate,
+        schedule=spec.schedule,
     )
     print(
         f"training {spec.name} on {len(calq)} modules, {len(sample.validation)} for validation, "

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from models.keras_backend import keras, tf
 _BATCHES_PER_CALL = 64
 
 Images = npt.NDArray[np.float32]
+Schedule = Literal["constant", "cosine"]
 Loss = Callable[[Any, Any], Any]
 
 
@@ -41,6 +42,8 @@ class TrainingSettings:
         patience: epochs without a lower validation loss before training ends.
         optimizer: a Keras optimizer by name.
         learning_rate: of the optimizer; its own default where None.
+        schedule: `constant`, or `cosine`: the rate falls from epoch to epoch along half a period of
+            the cosine, to nearly 0 in the last of `epochs`.
     """
 
     seed: int
@@ -49,6 +52,13 @@ class TrainingSettings:
     patience: int = 30
     optimizer: str = "adam"
     learning_rate: float | None = None
+    schedule: Schedule = "constant"
+
+    def rate_factor(self, epoch: int) -> float:
+        """What the learning rate is multiplied by in an epoch, counted from 0."""
+        if self.schedule == "constant":
+            return 1.0
+        return (1.0 + math.cos(math.pi * epoch / self.epochs)) / 2.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ def train(
         validation_images: shape (m, *image); their mean loss decides which epoch is the best.
         weights: importance of each training module in the loss, shape (n,); None for equal ones.
         checkpoint: file written after every epoch; where it exists and carries the same `identity`
-            and settings (but for `epochs`), training goes on from it.
+            and settings (but for `epochs`, with a constant rate), training goes on from it.
         identity: names all else that must be equal for going on: model, data, loss, selection.
         on_progress: called with the history at the start (empty, or that of the checkpoint) and
             after each epoch, its checkpoint already written.
@@ -135,7 +145,10 @@ def train(
     train_pass = _compiled_pass(autoencoder, autoencoder.train_step, settings.batch)
     test_pass = _compiled_pass(autoencoder, autoencoder.test_step, settings.batch)
     variables = [*autoencoder.variables, *optimizer.variables]
-    key = json.dumps([identity, asdict(replace(settings, epochs=0)), len(images)])
+    # the number of epochs decides nothing but when to end, unless the schedule depends on it
+    same = replace(settings, epochs=0) if settings.schedule == "constant" else settings
+    key = json.dumps([identity, asdict(same), len(images)])
+    learning_rate = float(optimizer.learning_rate)
 
     history, best = _load(checkpoint, key, variables) if checkpoint else (History(), [])
     if len(history.epochs) > settings.epochs:
@@ -150,6 +163,7 @@ def train(
     while not history.ended(settings):
         start = time.perf_counter()
         number = len(history.epochs)
+        optimizer.learning_rate = learning_rate * settings.rate_factor(number)
         order = np.random.default_rng((settings.seed, number)).permutation(len(images))
         loss_value = train_pass(images, weights, order)
         val_loss = test_pass(validation_images, validation_weights, None)

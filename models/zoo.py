@@ -157,6 +157,7 @@ class ModelSpec(StrictRecord):
         loss: a name that models.losses.get_loss knows.
         optimizer: a Keras optimizer by name.
         learning_rate: of the optimizer; its own default where null.
+        schedule: of the learning rate over the epochs: `constant`, or `cosine`, falling to 0.
         conv_mask: whether only those pixels of the last feature map feed the dense layers that
             hold a trigger cell; the convolutions must then keep the image's size.
         copies: data augmentation, or null.
@@ -176,6 +177,7 @@ class ModelSpec(StrictRecord):
     loss: str = "telescopeMSE"
     optimizer: str = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
+    schedule: Literal["constant", "cosine"] = "constant"
     conv_mask: bool = False
     copies: Copies | None = None
     quantisation: Quantisation | None = None

@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,39 @@ def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(
     assert seen == [2, 3, 4]
     assert digest(resumed) == digest(straight)
     assert [e.loss for e in history.epochs] == [e.loss for e in expected.epochs]
+
+
+def test_a_cosine_schedule_falls_to_nearly_nothing_and_is_resumed(tmp_path: Path) -> None:
+    cosine = settings(schedule="cosine", learning_rate=0.01)
+    factors = [cosine.rate_factor(epoch) for epoch in range(4)]
+    assert factors == pytest.approx([1, 0.8535534, 0.5, 0.1464466])
+    assert settings(4).rate_factor(3) == 1
+    straight, resumed = fresh(), fresh()
+    train(straight, LOSS, IMAGES, VALIDATION, cosine)
+    assert float(straight.optimizer.learning_rate) == pytest.approx(0.001464466)
+
+    def interrupt(history: History) -> None:
+        if len(history.epochs) == 2:
+            raise KeyboardInterrupt
+
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            fresh(), LOSS, IMAGES, VALIDATION, cosine, checkpoint=checkpoint, on_progress=interrupt
+        )
+    starts: list[int] = []
+    train(
+        resumed, LOSS, IMAGES, VALIDATION, cosine,
+        checkpoint=checkpoint, on_progress=lambda history: starts.append(len(history.epochs)),
+    )  # fmt: skip
+    assert starts == [2, 3, 4]
+    assert digest(resumed) == digest(straight)
+    longer = replace(cosine, epochs=5)  # another rate in every epoch: nothing to go on from
+    train(
+        fresh(), LOSS, IMAGES, VALIDATION, longer,
+        checkpoint=checkpoint, on_progress=lambda history: starts.append(len(history.epochs)),
+    )  # fmt: skip
+    assert starts[3:] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path) -> None:
