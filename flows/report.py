@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -53,13 +54,14 @@ def run(arguments: argparse.Namespace) -> None:
     write_text(of_target.html, page)
     write_text(of_target.markdown, text)
     write_summary(of_target.summary, report.summary)
-    print_report(report, Console())
+    # a log takes lines of any length; beside each other the forms of a design need this much
+    print_report(report, Console(width=None if sys.stdout.isatty() else 132))
     print(f"wrote {of_target.summary}, {of_target.markdown.name} and {of_target.html.name}")
     failed = [check for check in report.checks if check.outcome is Outcome.FAIL]
     if failed:
         raise CheckFailed(
             "; ".join(
-                f"{check.metric} is {check.found.value if check.found else 'undecided'}, "
+                f"{check.subject} is {check.found.value if check.found else 'undecided'}, "
                 f"demanded {check.demand}" + (f" ({check.reason})" if check.reason else "")
                 for check in failed
             )

@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.figures import Picture
 from reports.report import Report
+from reports.side_by_side import HYPHENATED, LEGEND, RECONFIGURABLE
 from reports.summary import strongest
 from reports.tables import MISSING, format_value
 from reports.verdict import describe
@@ -38,8 +39,9 @@ def _environment() -> Environment:
         "value": format_value,
         "cell": _cell,
         "describe": describe,
+        "hyphenated": lambda title: title.replace(RECONFIGURABLE, HYPHENATED),
     }
-    environment.globals |= {"missing": MISSING, "strongest": strongest}
+    environment.globals |= {"missing": MISSING, "strongest": strongest, "forms_legend": LEGEND}
     return environment
 
 

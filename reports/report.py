@@ -6,8 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from reports.anchors import anchors
 from reports.metrics import Summary
+from reports.side_by_side import COSTS, SideBySide, side_by_side
 from reports.tables import (
+    BACKGROUND,
     EVIDENCE,
     Gap,
     OccupancyRow,
@@ -46,6 +49,13 @@ class StageState:
     detail: str
     time: datetime | None = None
 
+    @property
+    def undone(self) -> str | None:
+        """Why the stage has no results; None where it has."""
+        if self.progress is Progress.DONE:
+            return None
+        return f"not done; {self.detail}" if self.progress is Progress.MISSING else self.detail
+
 
 @dataclass(frozen=True)
 class LayerType:
@@ -66,6 +76,7 @@ class Report:
     checks: list[Check]
     stages: list[StageState]
     sections: list[Section]
+    forms: SideBySide
     occupancy: list[OccupancyRow]
     layers: list[LayerType]
     pictures: list["Picture"]
@@ -73,13 +84,24 @@ class Report:
     @property
     def evidence(self) -> list[tuple[str, str]]:
         """The evidence levels that the tables have as columns, each with its meaning."""
-        shown = {level for section in self.sections for level in section.columns}
-        return [(level.value, words) for level, words in EVIDENCE.items() if level in shown]
+        shown = {level.value for section in self.sections for level in section.columns}
+        shown |= {column.level for column in self.forms.columns}
+        return [(level.value, words) for level, words in EVIDENCE.items() if level.value in shown]
+
+    @property
+    def results(self) -> list[Section]:
+        """The sections on what came out."""
+        return [section for section in self.sections if section.title not in BACKGROUND]
+
+    @property
+    def background(self) -> list[Section]:
+        """The sections on what it was made from."""
+        return [section for section in self.sections if section.title in BACKGROUND]
 
     @property
     def gaps(self) -> list[Gap]:
         """Why demands could not be judged: one entry a reason."""
-        return group_gaps((check.metric, check.reason) for check in self.checks)
+        return group_gaps((check.subject, check.reason) for check in self.checks)
 
 
 def compose(
@@ -105,7 +127,8 @@ def compose(
         outcome=overall(checks),
         checks=checks,
         stages=stages,
-        sections=sections(summary),
+        sections=sections(summary, elsewhere=COSTS),
+        forms=side_by_side(summary, anchors(), {s.name: s.undone for s in stages if s.undone}),
         occupancy=occupancy_rows(summary),
         layers=layers,
         pictures=pictures,

@@ -72,10 +72,18 @@ def summarise(
 
 
 def strongest(summary: Summary, name: str) -> list[Metric]:
-    """The measured metrics of that name at the highest evidence level; one a variant."""
+    """The measured metrics of that name, of each form of the design (`variant`) those at its own
+    highest evidence level; the strongest evidence comes first."""
     measured = [m for m in summary.metrics if m.name == name and m.value is not None]
-    level = max((_EVIDENCE_ORDER.index(m.evidence) for m in measured), default=0)
-    return [m for m in measured if m.evidence == _EVIDENCE_ORDER[level]]
+    highest: dict[str | None, int] = {}
+    for metric in measured:
+        highest[metric.variant] = max(_rank(metric), highest.get(metric.variant, 0))
+    best = [m for m in measured if _rank(m) == highest[m.variant]]
+    return sorted(best, key=_rank, reverse=True)
+
+
+def _rank(metric: Metric) -> int:
+    return _EVIDENCE_ORDER.index(metric.evidence)
 
 
 def _first(values: Iterable[object]) -> object:

@@ -1,7 +1,7 @@
 """The summary as tables: one row a metric, one column an evidence level, never mixed."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from reports.metrics import Evidence, Metric, Summary
@@ -11,13 +11,16 @@ MISSING = "\u2014"
 # title of a section -> the first parts of the names it shows; the last one takes what is left
 _SECTIONS = {
     "Compression quality": ("emd",),
-    "Bit accuracy": ("csim", "cosim", "rtlsim", "golden"),
+    "Bit accuracy": ("csim", "cosim", "rtlsim", "gatesim", "equivalence", "golden"),
     "Cost of the network": ("flops", "macs", "bops", "params", "weight_bits", "decoder"),
-    "Cost of the hardware": ("latency", "ii", "timing", "fpga", "asic", "hls"),
+    "Cost of the hardware": ("latency", "ii", "timing", "fpga", "asic", "hls", "block"),
     "Data": ("data", "validation"),
     "Training": ("train",),
     "Other": (),
 }
+BACKGROUND = ("Data", "Training", "Other")
+"""Titles of the sections that tell what the design was made from, not what came out."""
+
 _LABELS = {
     "emd.mean": "Earth mover's distance, mean",
     "emd.std": "Standard deviation",
@@ -63,6 +66,11 @@ _LABELS = {
     "validation.modules": "Validation modules",
     "validation.constant_latents": "Latents that never change",
     "cosim.passed": "C/RTL co-simulation passed",
+    "rtlsim.vectors": "Vectors compared, RTL simulated",
+    "rtlsim.mismatches": "Vectors that differ, RTL simulated",
+    "gatesim.vectors": "Vectors compared, netlist simulated",
+    "gatesim.mismatches": "Vectors that differ, netlist simulated",
+    "equivalence.proved": "Netlist proved equal to its RTL",
     "flops.total": "FLOPs, encoder (TF profiler)",
     "macs.total": "Multiply-accumulates, encoder",
     "bops.total": "Bit operations, encoder",
@@ -165,9 +173,14 @@ class OccupancyRow:
     quantiles: str
 
 
-def sections(summary: Summary) -> list[Section]:
-    """The metrics in tables, in the order of the summary; none is left out."""
-    rest = [metric for metric in summary.metrics if not _OCCUPANCY.fullmatch(metric.name)]
+def sections(summary: Summary, elsewhere: Collection[str] = ()) -> list[Section]:
+    """The metrics in tables, in the order of the summary; none is left out but those that stand
+    `elsewhere`."""
+    rest = [
+        metric
+        for metric in summary.metrics
+        if metric.name not in elsewhere and not _OCCUPANCY.fullmatch(metric.name)
+    ]
     found = []
     for title, prefixes in _SECTIONS.items():
         members = [m for m in rest if not prefixes or m.name.split(".")[0] in prefixes]

@@ -1,5 +1,7 @@
 """The report as tables on the terminal."""
 
+from collections.abc import Iterable, Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -7,7 +9,8 @@ from rich.text import Text
 
 from reports.metrics import Evidence
 from reports.report import Progress, Report
-from reports.tables import MISSING, format_value
+from reports.side_by_side import HYPHENATED, RECONFIGURABLE, Column, SideBySide
+from reports.tables import MISSING, Gap, format_value
 from reports.verdict import Outcome, describe
 
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NOT_MEASURED: "yellow"}
@@ -17,14 +20,19 @@ def print_report(report: Report, console: Console) -> None:
     """Print all but the pictures and the layer types."""
     summary = report.summary
     console.print(_metrics_table(report))
-    _print_reasons(report, console)
+    _print_reasons([gap for section in report.sections for gap in section.gaps], console)
+    for part in _form_tables(report.forms, console):
+        console.print(part)
+    for title, note in report.forms.notes:
+        console.print(Text(f"{title}: {note}", style="dim"))
+    _print_reasons(report.forms.gaps, console)
     if report.occupancy:
         console.print(_occupancy_table(report))
     console.print(_stage_table(report))
     console.print(_check_table(report))
     for check in report.checks:
         if check.outcome is Outcome.FAIL and check.reason:
-            console.print(Text(f"{check.metric}: {check.reason}", style=_COLOURS[Outcome.FAIL]))
+            console.print(Text(f"{check.subject}: {check.reason}", style=_COLOURS[Outcome.FAIL]))
     verdict = Text(f"{summary.model} on {summary.target}: ")
     verdict.append(report.outcome.value.upper(), style=f"bold {_COLOURS[report.outcome]}")
     console.print(verdict.append(f" ({describe(report.checks)})"))
@@ -54,9 +62,37 @@ def _metrics_table(report: Report) -> Table:
     return table
 
 
-def _print_reasons(report: Report, console: Console) -> None:
-    for gap in [gap for section in report.sections for gap in section.gaps]:
+def _print_reasons(gaps: Iterable[Gap], console: Console) -> None:
+    for gap in gaps:
         console.print(Text(f"{MISSING} {', '.join(gap.names)}: {gap.reason}", style="dim"))
+
+
+def _form_tables(forms: SideBySide, console: Console) -> list[Table]:
+    """The forms that have any figure, in as few tables as fit the width of the terminal."""
+    columns = [column for column in forms.columns if not column.is_empty]
+    unbounded = console.options.update(width=10_000)
+    tables: list[Table] = []
+    for count in range(1, len(columns) + 1):
+        size = -(-len(columns) // count)
+        parts = [columns[start : start + size] for start in range(0, len(columns), size)]
+        tables = [_form_table(forms, part) for part in parts]
+        widths = [table.__rich_measure__(console, unbounded).maximum for table in tables]
+        if max(widths) <= console.width:
+            break
+    return tables
+
+
+def _form_table(forms: SideBySide, columns: Sequence[Column]) -> Table:
+    table = _table("From HLS to gates", "")
+    table.padding = (0, 1, 0, 0)
+    for column in columns:
+        title = column.title.replace(RECONFIGURABLE, HYPHENATED.replace("\u00ad", "- "))
+        heading = Text("\n".join([*title.split(), column.level]), justify="right")
+        table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
+    table.add_column("unit")
+    for index, (label, unit) in enumerate(zip(forms.labels, forms.units, strict=True)):
+        table.add_row(label, *(column.cells[index] for column in columns), unit)
+    return table
 
 
 def _occupancy_table(report: Report) -> Table:
@@ -84,5 +120,5 @@ def _check_table(report: Report) -> Table:
         found = format_value(check.found.value) if check.found else MISSING
         evidence = check.found.evidence.value if check.found else MISSING
         outcome = Text(check.outcome.value, style=_COLOURS[check.outcome])
-        table.add_row(check.metric, check.demand, found, evidence, outcome)
+        table.add_row(check.subject, check.demand, found, evidence, outcome)
     return table

@@ -32,7 +32,7 @@ class _Exactly:
 
 @dataclass(frozen=True)
 class Check:
-    """One demand and how the design meets it.
+    """One demand and how one form of the design meets it.
 
     Attributes:
         metric: name of the metric that is judged.
@@ -40,6 +40,7 @@ class Check:
         found: the record at the strongest evidence there is; None if nothing was measured.
         outcome: pass, fail or not measured.
         reason: why it was not measured, or what went wrong.
+        variant: the form that is judged, where the design has several.
     """
 
     metric: str
@@ -47,7 +48,15 @@ class Check:
     found: Metric | None
     outcome: Outcome
     reason: str = ""
+    variant: str | None = None
 
+    @property
+    def subject(self) -> str:
+        """What is judged: the metric and, where there are several, the form."""
+        return f"{self.metric} ({self.variant})" if self.variant else self.metric
+
+
+_YES = _Exactly(max=1, min=1)
 
 # what must hold on any target; a target's own budget of the same name goes before it
 _ALWAYS: dict[str, Bounds] = {"csim.mismatches": _Exactly(max=0, min=0)}
@@ -56,15 +65,27 @@ _WHERE_MEASURED: dict[str, Bounds] = {
     "csim.golden_model.mismatches": _Exactly(max=0, min=0),
     "csim.block.mismatches": _Exactly(max=0, min=0),
     "csim.block.emulator_mismatches": _Exactly(max=0, min=0),
-    "cosim.passed": _Exactly(max=1, min=1),
+    "cosim.passed": _YES,
+    "cosim.mismatches": _Exactly(max=0, min=0),
+    "rtlsim.mismatches": _Exactly(max=0, min=0),
+    "gatesim.mismatches": _Exactly(max=0, min=0),
+    "equivalence.proved": _YES,
 }
 
 
 def judge(summary: Summary, budgets: Mapping[str, Bounds]) -> list[Check]:
-    """Judge each budget on the strongest evidence measured; bit accuracy is always demanded."""
+    """Judge each form of the design on its own, on the strongest evidence that it has.
+
+    Bit accuracy is always demanded: of the C++, and of whatever else was compared.
+    """
     demands = _ALWAYS | dict(budgets)
-    demands |= {name: b for name, b in _WHERE_MEASURED.items() if strongest(summary, name)}
-    return [check for name, bounds in demands.items() for check in _judge(summary, name, bounds)]
+    demands |= {name: bounds for name, bounds in _WHERE_MEASURED.items() if _tried(summary, name)}
+    return [
+        check
+        for name, bounds in demands.items()
+        for variant in _variants(summary, name)
+        for check in _judge(summary, name, variant, bounds)
+    ]
 
 
 def overall(checks: list[Check]) -> Outcome:
@@ -83,33 +104,55 @@ def describe(checks: list[Check]) -> str:
     return f"{len(checks)} demands: " + ", ".join(f"{n} {word}" for n, word in counts if n)
 
 
-def _judge(summary: Summary, name: str, bounds: Bounds) -> list[Check]:
-    measured = strongest(summary, name)
+def _variants(summary: Summary, name: str) -> list[str | None]:
+    """The forms of the design that have this metric, measured or not."""
+    return list(dict.fromkeys(m.variant for m in summary.metrics if m.name == name)) or [None]
+
+
+def _compared(summary: Summary, name: str, variant: str | None) -> bool:
+    """Whether vectors were run, of which this metric counts those that differ."""
+    vectors = name.removesuffix("mismatches") + "vectors"
+    return name.endswith(".mismatches") and any(
+        metric.variant == variant for metric in strongest(summary, vectors)
+    )
+
+
+def _tried(summary: Summary, name: str) -> bool:
+    return bool(strongest(summary, name)) or any(
+        _compared(summary, name, variant) for variant in _variants(summary, name)
+    )
+
+
+def _judge(summary: Summary, name: str, variant: str | None, bounds: Bounds) -> list[Check]:
+    measured = [metric for metric in strongest(summary, name) if metric.variant == variant]
     if not measured:
-        record = summary.find(name)
+        record = next((m for m in summary.metrics if m.name == name and m.variant == variant), None)
         demand = _demand(bounds, record.unit if record else "")
         reason = (record.reason if record else None) or "no step measures it"
-        # vectors were compared and yet no count stands: something else about the C++ is wrong
-        undecided = name == "csim.mismatches" and strongest(summary, "csim.vectors")
+        # vectors were compared and yet no count stands: something else about the design is wrong
+        undecided = _compared(summary, name, variant)
         outcome = Outcome.FAIL if undecided else Outcome.NOT_MEASURED
-        return [Check(name, demand, None, outcome, reason)]
+        return [Check(name, demand, None, outcome, reason, variant)]
     return [_judge_one(metric, bounds) for metric in measured]
 
 
 def _judge_one(metric: Metric, bounds: Bounds) -> Check:
     demand = "yes" if isinstance(metric.value, bool) else _demand(bounds, metric.unit)
+
+    def check(outcome: Outcome, reason: str = "") -> Check:
+        return Check(metric.name, demand, metric, outcome, reason, metric.variant)
+
     if isinstance(metric.value, str) or metric.value is None:
-        reason = f"'{metric.value}' is no number"
-        return Check(metric.name, demand, metric, Outcome.NOT_MEASURED, reason)
+        return check(Outcome.NOT_MEASURED, f"'{metric.value}' is no number")
     holds = (bounds.max is None or metric.value <= bounds.max) and (
         bounds.min is None or metric.value >= bounds.min
     )
-    if holds:
-        return Check(metric.name, demand, metric, Outcome.PASS)
-    return Check(metric.name, demand, metric, Outcome.FAIL, metric.reason or "")
+    return check(Outcome.PASS) if holds else check(Outcome.FAIL, metric.reason or "")
 
 
 def _demand(bounds: Bounds, unit: str) -> str:
+    if bounds is _YES:
+        return "yes"
     unit = f" {unit}" if unit else ""
     if bounds.max == bounds.min:
         return f"= {bounds.max:g}{unit}"
