@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -453,7 +454,16 @@ class TestTraining:
         assert "holds an imported model" in capsys.readouterr().err
 
 
+@pytest.fixture
+def heeded_interrupts() -> Iterator[None]:
+    """A shell starts its background jobs, and so perhaps these tests, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("heeded_interrupts")
 def test_an_interrupted_training_goes_on_to_the_same_weights(place: Workplace) -> None:
     """SIGINT at the command line: exit status 130, a checkpoint, and equal weights in the end."""
 
