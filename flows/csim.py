@@ -155,14 +155,14 @@ def _simulate(
     of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: int, recorded: Path
 ) -> None:
     encoder_file = of_model.network("encoder")
-    project = _project(layout, encoder_file)
+    project = hls_project(layout, encoder_file)
     print(f"compiling {layout.hls}", file=sys.stderr, flush=True)
     simulator = compile_project(layout.hls, project, layout.csim)
 
     from models.encoder import load_network
 
     encoder = load_network(encoder_file)
-    groups = _groups(of_model, encoder, vectors, seed)
+    groups = vector_groups(of_model, encoder, vectors, seed)
     images = np.concatenate([group.images for group in groups])
     origins = [origin for group in groups for origin in group.origins]
     expected = _reference(encoder, groups, project, len(images))
@@ -215,7 +215,13 @@ def _simulate(
         print(block.summary)
 
 
-def _project(layout: TargetLayout, encoder_file: Path) -> HlsProject:
+def hls_project(layout: TargetLayout, encoder_file: Path) -> HlsProject:
+    """The record of the HLS project, which must have been made from this encoder.
+
+    Raises:
+        NoFixedPoint: the hls step was skipped.
+        InputError: there is no encoder or no project, or it is another encoder's.
+    """
     if not encoder_file.is_file():
         raise InputError(
             f"{encoder_file}: no such file; train the model first: make train "
@@ -234,7 +240,18 @@ def _project(layout: TargetLayout, encoder_file: Path) -> HlsProject:
     return project
 
 
-def _groups(of_model: ModelLayout, encoder: Any, vectors: int, seed: int) -> list[VectorGroup]:
+def vector_groups(
+    of_model: ModelLayout, encoder: Any, vectors: int, seed: int
+) -> list[VectorGroup]:
+    """The vectors of a comparison: directed, golden where there are any, and modules.
+
+    Args:
+        vectors: modules, those of the validation first, evenly spaced over all.
+
+    Raises:
+        NoFixedPoint: the encoder's input is not quantised.
+        InputError: a file of the model is missing or damaged.
+    """
     from models.number_formats import input_format
 
     number = input_format(encoder)
