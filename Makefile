@@ -28,6 +28,7 @@ DATA_METRICS       := $(DATASET)/metrics.json
 TRAIN_METRICS      := $(DESIGN)/train/metrics.json
 EVALUATE_METRICS   := $(DESIGN)/evaluate/metrics.json
 COMPLEXITY_METRICS := $(DESIGN)/complexity/metrics.json
+GRAPH_METRICS      := $(DESIGN)/graph/metrics.json
 HLS_METRICS        := $(IMPLEMENTATION)/hls_metrics.json
 CSIM_METRICS       := $(IMPLEMENTATION)/csim/metrics.json
 SUMMARY            := $(IMPLEMENTATION)/summary.json
@@ -36,7 +37,7 @@ SUMMARY            := $(IMPLEMENTATION)/summary.json
 # gives the verdict at its end; a stage asked for by name must have been done and passed (REQUIRE).
 REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) --require
 
-.PHONY: all help doctor status environment data train evaluate flops hls csim report
+.PHONY: all help doctor status environment data train evaluate flops graph hls csim report
 .PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
 all: report  ## the main job: data, training, HLS, C-simulation, report
 
@@ -89,6 +90,10 @@ $(EVALUATE_METRICS): $(TRAIN_METRICS)
 flops: $(COMPLEXITY_METRICS)  ## count FLOPs, MACs, BOPs, parameters and weight bits
 $(COMPLEXITY_METRICS): $(TRAIN_METRICS)
 	$(FLOWS) flops --build $(BUILD) --model $(MODEL)
+
+graph: $(GRAPH_METRICS)  ## write encoder and decoder as TensorFlow graphs, SavedModels and ONNX
+$(GRAPH_METRICS): $(TRAIN_METRICS)
+	$(FLOWS) graph --build $(BUILD) --model $(MODEL)
 
 hls: $(HLS_METRICS)  ## convert the encoder to an HLS C++ project for TARGET
 	$(REQUIRE) hls

@@ -20,6 +20,7 @@ STEPS = {
     "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
     "status": ("flows.status", "say which stages of a design are done"),
     "conformance": ("flows.conformance", "run the golden model on ECON-T emulator vectors"),
+    "graph": ("flows.graph", "write the networks as TensorFlow graphs, SavedModels and ONNX"),
     "registers": ("flows.registers", "write or read the chip's weight registers"),
 }
 

@@ -115,6 +115,41 @@ class ModelLayout:
     def complexity_metrics(self) -> Path:
         return self.folder / "complexity" / "metrics.json"
 
+    @property
+    def graph(self) -> Path:
+        """The networks in the forms of other tools; see GraphLayout."""
+        return self.folder / "graph"
+
+
+@dataclass(frozen=True)
+class GraphLayout:
+    """Files of networks written for other tools: TensorFlow graphs, SavedModels, ONNX."""
+
+    folder: Path
+
+    def frozen(self, network: str) -> Path:
+        """Frozen TensorFlow graph."""
+        return self.folder / f"{network}.pb"
+
+    def frozen_text(self, network: str) -> Path:
+        """The same graph as text."""
+        return self.folder / f"{network}.pbtxt"
+
+    def saved_model(self, network: str) -> Path:
+        return self.folder / f"{network}_saved_model"
+
+    def onnx(self, network: str) -> Path:
+        return self.folder / f"{network}.onnx"
+
+    @property
+    def index(self) -> Path:
+        """Node names, shapes and files of every network (JSON)."""
+        return self.folder / "graph.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
 
 @dataclass(frozen=True)
 class TargetLayout:
