@@ -1,54 +1,132 @@
 """The other compression algorithms on a model's validation modules, measured as the model is."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
-from flows.evaluate import EMD_UNIT, MODULES, chosen_validation
-from flows.layout import ModelLayout
 from flows.progress import progress
-from flows.provenance import file_hash, provenance
-from models.baselines import algorithms
-from models.quality import Statistics, statistics
-from reports.metrics import Metric, write_metrics
+from flows.quality_metrics import (
+    MEAN_AND_ERROR,
+    Coordinates,
+    measured_metrics,
+    statistics_metrics,
+)
+from models import baselines as ideal
+from models.measures import EMD_UNIT, measure_modules, measures
+from models.quality import statistics
+from reports.metrics import Metric
+from testbench.econ_t import received
+from testbench.econ_t.links import LINK_BITS
+
+IDEAL, CHIP = "ideal", "chip"
+PREFIX = "baseline"
 
 
-def compare_baselines(layout: ModelLayout, elinks: int, *, full: bool = False) -> list[Metric]:
-    """Measure, print and write the earth mover's distance of every algorithm.
+@dataclass(frozen=True)
+class Baseline:
+    """One algorithm in one form, measured on n modules.
 
-    Modules of which an algorithm keeps nothing have no distance: they are counted apart.
+    Attributes:
+        name: of the algorithm: `stc4`.
+        form: `ideal`, charges as they are, or `chip`, as decoded from the codes that it sends.
+        values: of each measure by name, shape (n,); NaN for a module without value.
+        bits: of each module's frame, shape (n,); None in the ideal form, whose charges have no
+            number of bits.
+    """
+
+    name: str
+    form: str
+    values: dict[str, npt.NDArray[np.float64]]
+    bits: npt.NDArray[np.int64] | None = None
+
+    @property
+    def key(self) -> str:
+        """Start of the names of its metrics and arrays."""
+        return f"{PREFIX}.{self.name}.{self.form}"
+
+
+def measure_baselines(
+    calq: npt.NDArray[np.float32], elinks: int, *, full: bool = False
+) -> list[Baseline]:
+    """Measure every algorithm in both forms.
 
     Args:
-        elinks: active eLinks, the link budget of best choice.
-        full: on all validation modules, else on those of the autoencoder's evaluation.
-
-    Returns:
-        The metrics as written, with the algorithm's name as their variant.
+        calq: charges in CALQ counts, shape (n, 48).
+        elinks: output links that an algorithm may use, 1 to 5.
+        full: all measures.
     """
-    from models.emd import emd
+    on_chip = received.algorithms(elinks)
+    found = []
+    algorithms = ideal.algorithms(elinks)
+    with progress("other algorithms", 2 * len(algorithms) * len(calq)) as advance:
+        for name, compress in algorithms.items():
+            values = measure_modules(calq, compress(calq), full=full, progress=advance)
+            found.append(Baseline(name, IDEAL, values))
+            sent = on_chip[name](calq)
+            values = measure_modules(calq, sent.calq, full=full, progress=advance)
+            found.append(Baseline(name, CHIP, values, sent.bits))
+    return found
 
-    calq = chosen_validation(layout, limit=0 if full else MODULES).calq
-    source = provenance(data_hash=file_hash(layout.validation), packages=("POT",))
-    metrics: list[Metric] = []
-    for name, compress in algorithms(elinks).items():
-        kept = compress(calq)
-        with progress(f"earth mover's distance, {name}", len(calq)) as advance:
-            found = statistics(emd(calq, kept, progress=advance))
-        nothing = int(np.count_nonzero((kept.sum(axis=1) == 0) & (calq.sum(axis=1) > 0)))
-        origin = {"variant": name, "provenance": source}
-        metrics += [metric.model_copy(update=origin) for metric in _metrics(found, nothing)]
-        print(
-            f"{name}: EMD {found.mean:.5g}, EMD std {found.std:.5g} "
-            f"({found.count} modules; {nothing} of which nothing is kept)"
-        )
-    write_metrics(layout.baseline_metrics, metrics)
+
+def baseline_arrays(baselines: list[Baseline]) -> dict[str, npt.NDArray]:
+    """Values of each module, `baseline.<algorithm>.<form>.<measure>` and `.bits`."""
+    arrays: dict[str, npt.NDArray] = {}
+    for baseline in baselines:
+        for name, values in baseline.values.items():
+            arrays[f"{baseline.key}.{name}"] = values.astype(np.float32)
+        if baseline.bits is not None:
+            arrays[f"{baseline.key}.bits"] = baseline.bits.astype(np.int16)
+    return arrays
+
+
+def baseline_metrics(
+    baselines: list[Baseline], where: Coordinates, elinks: int, *, full: bool = False
+) -> list[Metric]:
+    """Metrics `baseline.<algorithm>.<form>.<measure>.<part>`, and bits a module."""
+    metrics = [Metric(name="link.bits", value=LINK_BITS * elinks, unit="bits/BX")]
+    for baseline in baselines:
+        if baseline.bits is not None:
+            mean = float(baseline.bits[~where.empty].mean()) if (~where.empty).any() else 0.0
+            metrics.append(
+                Metric(name=f"{baseline.key}.bits", value=mean, unit="bits/module", better="lower")
+            )
+        for measure in measures(full=full):
+            name, values = f"{baseline.key}.{measure.name}", baseline.values[measure.name]
+            if measure.name == "emd":
+                metrics += measured_metrics(
+                    name, values, where, EMD_UNIT, parts=(*MEAN_AND_ERROR, "std")
+                )
+                continue
+            metrics += statistics_metrics(
+                name,
+                statistics(values),
+                measure.unit,
+                none="all modules come back empty",
+                better=measure.better,
+                parts=MEAN_AND_ERROR,
+            )
     return metrics
 
 
-def _metrics(found: Statistics, nothing: int) -> list[Metric]:
-    none = None if found.count else "the algorithm keeps nothing of any module"
-    mean, std = (found.mean, found.std) if found.count else (None, None)
-    return [
-        Metric(name="emd.mean", value=mean, unit=EMD_UNIT, better="lower", reason=none),
-        Metric(name="emd.std", value=std, unit=EMD_UNIT, reason=none),
-        Metric(name="emd.modules", value=found.count, unit="modules"),
-        Metric(name="emd.empty_output", value=nothing, unit="modules", better="lower"),
-    ]
+def describe_baselines(metrics: list[Metric]) -> list[str]:
+    """A line for each algorithm and form: its distance, and the bits of a module."""
+    found = {metric.name: metric.value for metric in metrics}
+    lines = []
+    for name, value in found.items():
+        parts = name.split(".")
+        if parts[0] != PREFIX or parts[3:] != ["emd", "mean"]:
+            continue
+        key = ".".join(parts[:3])
+        if value is None:
+            lines.append(f"{parts[1]} ({parts[2]}): keeps nothing of any module")
+            continue
+        bits = found.get(f"{key}.bits")
+        nothing = found[f"{key}.emd.empty_output"]
+        lines.append(
+            f"{parts[1]} ({parts[2]}): EMD {value:.4f} "
+            f"+- {found[f'{key}.emd.standard_error']:.4f}"
+            + (f", {bits:.0f} bits a module" if bits is not None else "")
+            + (f", {nothing} modules come back empty" if nothing else "")
+        )
+    return lines

@@ -1,35 +1,47 @@
-"""Measure how well the autoencoder compresses: earth mover's distance on the validation modules."""
+"""Measure how well the autoencoder compresses its validation modules, beside other algorithms."""
 
 import argparse
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from flows.arithmetic import compare_arithmetic
+from flows.baselines import (
+    Baseline,
+    baseline_arrays,
+    baseline_metrics,
+    describe_baselines,
+    measure_baselines,
+)
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, ModelLayout, model_layout
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
+from flows.quality_metrics import (
+    Coordinates,
+    coordinates,
+    measured_metrics,
+    statistics_metrics,
+)
 from flows.reconstruction import reconstruct
+from flows.train_options import DEFAULT_ELINKS
+from flows.trained_model import read_settings
 from flows.validation import Validation, read_validation
 from hw.atomic_file import atomic_path
 from hw.errors import InputError
-from models.quality import (
-    OCCUPANCY_BINS,
-    PROFILE_BINS,
-    Statistics,
-    occupancy,
-    profile,
-    statistics,
-    typical_modules,
-)
+from hw.fixed_point import parse_format
+from models.baselines import ELINKS
+from models.geometry import TRIGGER_CELLS
+from models.measures import EMD_UNIT, measure_modules, measures
+from models.quality import PROFILE_BINS, profile, statistics, typical_modules
 from reports.metrics import Metric, write_metrics
+from testbench.econ_t.received import autoencoder_bits
 
 MODULES = 100_000
-EMD_UNIT = "half pitch"
 _SAMPLES = 5
+_QUALITY_PARTS = ("mean", "standard_error", "std", "median")
 
 
 @dataclass(frozen=True)
@@ -38,8 +50,11 @@ class _Result:
 
     cells: npt.NDArray[np.float32]
     latents: npt.NDArray[np.float32]
-    distances: npt.NDArray[np.float64]
-    occupancies: npt.NDArray[np.int64]
+    values: dict[str, npt.NDArray[np.float64]]
+
+    @property
+    def distances(self) -> npt.NDArray[np.float64]:
+        return self.values["emd"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,15 +66,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=MODULES,
         help="largest number of validation modules, evenly spaced over all; 0 for all",
     )
-    parser.add_argument("--skip-plot", action="store_true", help="draw no pictures")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="all validation modules and all measures (else: without the EMD above a threshold, "
+        "which takes as long as the EMD)",
+    )
+    parser.add_argument(
+        "--nELinks",
+        dest="elinks",
+        type=int,
+        choices=ELINKS,
+        help="active eLinks that the other compression algorithms may use, 32 bits each; default: "
+        f"those the model was trained for, else {DEFAULT_ELINKS}",
+    )
+    parser.add_argument(
+        "--skipBaselines",
+        "--skip-baselines",
+        dest="skip_baselines",
+        action="store_true",
+        help="evaluate the autoencoder only, without the other compression algorithms",
+    )
+    parser.add_argument(
+        "--skipPlot", "--skip-plot", dest="skip_plot", action="store_true", help="draw no pictures"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     metrics = evaluate(
         arguments.build,
         arguments.model,
-        modules=arguments.modules,
+        full=arguments.full,
         skip_plot=arguments.skip_plot,
+        baselines=not arguments.skip_baselines,
+        elinks=arguments.elinks,
+        modules=arguments.modules,
     )
     layout = model_layout(arguments.build, arguments.model)
     found = {metric.name: metric for metric in metrics}
@@ -72,6 +113,8 @@ def run(arguments: argparse.Namespace) -> None:
             f"standard deviation {found['emd.std'].value:.4f}, "
             f"{found['emd.modules'].value} modules ({found['emd.empty'].value} empty ones apart)"
         )
+    for line in describe_baselines(metrics):
+        print(line)
     print(f"wrote {layout.evaluate_metrics}")
 
 
@@ -81,49 +124,66 @@ def evaluate(
     *,
     full: bool = False,
     skip_plot: bool = False,
+    baselines: bool = True,
+    elinks: int | None = None,
     modules: int = MODULES,
 ) -> list[Metric]:
     """Measure the trained autoencoder on its validation modules; write metrics, data and pictures.
 
     Args:
-        full: use all validation modules, whatever `modules` says.
+        full: all measures, on all validation modules whatever `modules` says.
         skip_plot: draw no pictures.
+        baselines: measure the other compression algorithms on the same modules.
+        elinks: output links that these may use; None for those the model was trained for.
         modules: largest number of validation modules, evenly spaced over all; 0 for all.
 
     Returns:
-        The metrics, as written to evaluate/metrics.json.  A model without decoder has none; they
-        are then None with that reason.
+        The metrics, as written to evaluate/metrics.json.  A model without decoder has none of its
+        own; they are then None with that reason.
 
     Raises:
         InputError: the model has not been trained, or its files are damaged.
     """
-    from models.emd import emd
-
     layout = model_layout(build, model)
     validation = chosen_validation(layout, limit=0 if full else modules)
-    source = provenance(
-        model_hash=file_hash(layout.network("encoder")),
-        data_hash=file_hash(layout.validation),
-        packages=("POT",),
-    )
+    where = coordinates(validation.calq)
+    settings = read_settings(layout) or {}
+    links = elinks or _links_of(settings)
+    others = measure_baselines(validation.calq, links, full=full) if baselines else []
     of_arithmetic: list[Metric] = []
     if not layout.network("decoder").is_file():
         layout.evaluation.unlink(missing_ok=True)
         metrics = _unmeasured(f"{model} has no decoder: its latents cannot be turned into charges")
     else:
         cells, latents = _reconstruct(layout, validation)
-        with progress("earth mover's distance", len(cells)) as advance:
-            distances = emd(validation.calq, cells, progress=advance)
-        result = _Result(cells, latents, distances, occupancy(validation.calq))
-        _write_evaluation(layout, validation, result)
-        metrics = _metrics(validation, result)
-        of_arithmetic = compare_arithmetic(layout, validation, distances, EMD_UNIT)
+        with progress("compression quality", len(cells)) as advance:
+            values = measure_modules(validation.calq, cells, full=full, progress=advance)
+        result = _Result(cells, latents, values)
+        _write_evaluation(layout, validation, where, result, others)
+        metrics = [
+            *_metrics(where, result, full=full),
+            _bits(settings, latents.shape[1]),
+        ]
+        of_arithmetic = compare_arithmetic(layout, validation, result.distances, EMD_UNIT)
         if not skip_plot:
             _draw(layout)
+    source = provenance(
+        model_hash=file_hash(layout.network("encoder")),
+        data_hash=file_hash(layout.validation),
+        packages=("POT",),
+    )
+    if baselines:
+        metrics += baseline_metrics(others, where, links, full=full)
     metrics = [metric.model_copy(update={"provenance": source}) for metric in metrics]
     metrics += of_arithmetic
     write_metrics(layout.evaluate_metrics, metrics)
     return metrics
+
+
+def _links_of(settings: dict[str, Any]) -> int:
+    """The output links whose bits the model's latents fill; of all five where it does not tell."""
+    chip = (settings.get("model") or {}).get("econ_t") or {}
+    return int(chip.get("elinks") or settings.get("elinks") or DEFAULT_ELINKS)
 
 
 def chosen_validation(layout: ModelLayout, limit: int) -> Validation:
@@ -152,15 +212,35 @@ def _reconstruct(
     return reconstruct(encoder, decoder, validation)
 
 
-def _write_evaluation(layout: ModelLayout, validation: Validation, result: _Result) -> None:
-    """Per-module results, the profile in occupancy, and a few modules in full for the displays."""
-    shown = typical_modules(result.distances, result.occupancies, _SAMPLES)
+def _write_evaluation(
+    layout: ModelLayout,
+    validation: Validation,
+    where: Coordinates,
+    result: _Result,
+    others: list[Baseline],
+) -> None:
+    """Results for the pictures; all arrays of n modules are in the same order.
+
+    occupancy, charge   (n,): trigger cells above one MIP_T; summed charge in MIP_T.
+    eta                 (n,): pseudorapidity, where it is known.
+    <measure>           (n,): of the autoencoder, by the names of models.measures (`emd`,
+                        `mean_difference`, ...); NaN for a module without value.
+    baseline.<algorithm>.<form>.<measure>
+                        (n,): the same of the other algorithms, form `ideal` or `chip`.
+    baseline.<algorithm>.chip.bits
+                        (n,): bits of the module's frame.
+    profile_edges       edges of the occupancy bins of the profile of `emd`; profile_count, _mean,
+                        _standard_error, _low (16 %) and _high (84 %) of each bin.
+    sample              indices of a few modules in full: sample_input and sample_output (k, 48) in
+                        CALQ counts with equal sums, sample_latent (k, latents).
+    """
+    shown = typical_modules(result.distances, where.occupancy, _SAMPLES)
     charge_in = validation.calq[shown].sum(axis=1, keepdims=True)
     charge_out = result.cells[shown].sum(axis=1, keepdims=True)
-    bins = profile(result.distances, result.occupancies, PROFILE_BINS)
+    bins = profile(result.distances, where.occupancy, PROFILE_BINS)
     arrays = {
-        "emd": result.distances,
-        "occupancy": result.occupancies,
+        "occupancy": where.occupancy,
+        "charge": where.charge.astype(np.float32),
         "profile_edges": np.array(PROFILE_BINS),
         "sample": shown,
         "sample_input": validation.calq[shown],
@@ -169,6 +249,8 @@ def _write_evaluation(layout: ModelLayout, validation: Validation, result: _Resu
     }
     for field in ("count", "mean", "standard_error", "low", "high"):
         arrays[f"profile_{field}"] = np.array([getattr(b.statistics, field) for b in bins])
+    arrays |= {name: values.astype(np.float32) for name, values in result.values.items()}
+    arrays |= baseline_arrays(others)
     if validation.eta is not None:
         arrays["eta"] = validation.eta
     with atomic_path(layout.evaluation) as temporary:
@@ -185,50 +267,39 @@ def _draw(layout: ModelLayout) -> None:
     write_pictures(layout.evaluate / "plots", pictures)
 
 
-def _metrics(validation: Validation, result: _Result) -> list[Metric]:
-    empty = validation.calq.sum(axis=1) == 0
-    without_answer = int((np.isnan(result.distances) & ~empty).sum())
-    whole = statistics(result.distances)
-    metrics = [
-        *_statistics_metrics("emd", whole, "no validation module has charge before and after"),
-        Metric(name="emd.empty", value=int(empty.sum()), unit="modules"),
-        Metric(name="emd.empty_output", value=without_answer, unit="modules", better="lower"),
-    ]
-    for group in profile(result.distances, result.occupancies, OCCUPANCY_BINS):
-        name = f"emd.occupancy.{group.lower}-{group.upper}"
-        metrics += _statistics_metrics(name, group.statistics, "no validation module in this bin")
+def _metrics(where: Coordinates, result: _Result, *, full: bool) -> list[Metric]:
+    """`emd.*` with its bins, and `quality.<measure>.*` of the other measures."""
+    metrics = measured_metrics("emd", result.distances, where, EMD_UNIT)
+    for measure in measures(full=full):
+        if measure.name != "emd":
+            metrics += statistics_metrics(
+                f"quality.{measure.name}",
+                statistics(result.values[measure.name]),
+                measure.unit,
+                none="no validation module has charge before and after",
+                better=measure.better,
+                parts=_QUALITY_PARTS,
+            )
     return metrics
 
 
-def _statistics_metrics(name: str, result: Statistics, reason_if_none: str) -> list[Metric]:
-    def metric(part: str, value: float) -> Metric:
-        if not result.count:
-            return Metric(name=f"{name}.{part}", value=None, unit=EMD_UNIT, reason=reason_if_none)
-        return Metric(
-            name=f"{name}.{part}",
-            value=value,
-            unit=EMD_UNIT,
-            better="lower" if part in ("mean", "median") else None,
-        )
-
-    return [
-        metric("mean", result.mean),
-        metric("std", result.std),
-        metric("standard_error", result.standard_error),
-        metric("median", result.median),
-        metric("quantile_16", result.low),
-        metric("quantile_84", result.high),
-        Metric(name=f"{name}.modules", value=result.count, unit="modules"),
-    ]
+def _bits(settings: dict[str, Any], latents: int) -> Metric:
+    """Bits of a module's frame: header, module sum, and the latents as they are quantised."""
+    form = (settings.get("formats") or {}).get("output")
+    known = autoencoder_bits(latents * parse_format(form).width) if form else None
+    return Metric(
+        name="quality.bits",
+        value=known,
+        unit="bits/module",
+        better="lower" if known else None,
+        reason=None if known else "the latents are floating-point numbers",
+    )
 
 
 def _unmeasured(reason: str) -> list[Metric]:
-    names = ["emd"] + [f"emd.occupancy.{a}-{b}" for a, b in pairwise(OCCUPANCY_BINS)]
-    empty = statistics(np.zeros(0))
-    return [
-        metric
-        if metric.value is None
-        else metric.model_copy(update={"value": None, "reason": reason})
-        for name in names
-        for metric in _statistics_metrics(name, empty, reason)
+    nothing = np.zeros(0)
+    metrics = [
+        *measured_metrics("emd", nothing, coordinates(np.zeros((0, TRIGGER_CELLS))), EMD_UNIT),
+        Metric(name="quality.bits", value=None, unit="bits/module", reason=reason),
     ]
+    return [metric.model_copy(update={"value": None, "reason": reason}) for metric in metrics]

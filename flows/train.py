@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.baselines import compare_baselines
+from flows.baselines import describe_baselines
 from flows.layout import ModelLayout, cache_folder, data_layout, model_layout
 from flows.train_options import (
     LEAST_ENERGY_FRACTION,
@@ -65,11 +65,17 @@ def run(arguments: argparse.Namespace) -> int | None:
         if not arguments.trainOnly:
             from flows.evaluate import evaluate
 
-            figures[spec.name] += evaluate(
-                arguments.odir, spec.name, full=arguments.full, skip_plot=arguments.skipPlot
+            metrics = evaluate(
+                arguments.odir,
+                spec.name,
+                full=arguments.full,
+                skip_plot=arguments.skipPlot,
+                baselines=arguments.full or not arguments.AEonly,
+                elinks=arguments.elinks,
             )
-            if arguments.full or not arguments.AEonly:
-                compare_baselines(layout, elinks_of(arguments), full=arguments.full)
+            figures[spec.name] += metrics
+            for line in describe_baselines(metrics):
+                print(line)
     for name, metrics in figures.items():
         _print_result(name, metrics)
     return None

@@ -166,7 +166,8 @@ def _add_evaluation(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--full",
         action="store_true",
-        help="evaluate all validation modules, and the other compression algorithms too",
+        help="evaluate all validation modules with all measures, and the other compression "
+        "algorithms too",
     )
     group.add_argument("--skipPlot", action="store_true", help="draw no pictures")
     group.add_argument(

@@ -1,8 +1,9 @@
-"""Statistics of a quality measure over modules, in all and in bins of their occupancy.
+"""Statistics of a quality measure over modules, in all and in bins of occupancy or of charge.
 
 A measure has one value a module, NaN where the module is empty; empty modules are counted apart and
-enter no mean.  The occupancy of a module is its number of trigger cells above one transverse MIP.
-Bins are half open, the last one closed, as in numpy.histogram.
+enter no mean.  The occupancy of a module is its number of trigger cells above one transverse MIP,
+its charge is the sum over its cells.  Bins are half open, the last one closed, as in
+numpy.histogram.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from models.geometry import CALQ_PER_MIPT, TRIGGER_CELLS
 OCCUPANCY_BINS = (0, 2, 5, 10, 15, TRIGGER_CELLS)
 # the reference's profile, 12 bins over 0 to 24 trigger cells, carried on to all cells
 PROFILE_BINS = tuple(range(0, TRIGGER_CELLS + 1, 2))
+# summed charge in MIP_T: about two bins a decade over the charges of nElinks_5, and all above
+CHARGE_BINS = (0, 1, 3, 10, 30, 100, float("inf"))
 
 _MEDIAN_AND_SIGMA = (0.16, 0.5, 0.84)
 
@@ -43,17 +46,22 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class OccupancyBin:
-    """Statistics of the modules whose occupancy lies from `lower` to below `upper`."""
+class Bin:
+    """Statistics of the modules whose occupancy (or charge) lies from `lower` to below `upper`."""
 
-    lower: int
-    upper: int
+    lower: float
+    upper: float
     statistics: Statistics
 
 
 def occupancy(calq: npt.NDArray) -> npt.NDArray[np.int64]:
     """Trigger cells above one transverse MIP, shape (n,), of charges (n, 48) in CALQ counts."""
     return (calq > CALQ_PER_MIPT).sum(axis=1)
+
+
+def summed_charge(calq: npt.NDArray) -> npt.NDArray[np.float64]:
+    """Summed charge in transverse MIPs, shape (n,), of charges (n, 48) in CALQ counts."""
+    return calq.sum(axis=1, dtype=np.float64) / CALQ_PER_MIPT
 
 
 def statistics(values: npt.NDArray[np.float64]) -> Statistics:
@@ -75,21 +83,21 @@ def statistics(values: npt.NDArray[np.float64]) -> Statistics:
 
 
 def profile(
-    values: npt.NDArray[np.float64], occupancies: npt.NDArray, edges: Sequence[int]
-) -> list[OccupancyBin]:
-    """Statistics of `values` in each bin of `occupancies` (both (n,)); those outside are left."""
+    values: npt.NDArray[np.float64], coordinate: npt.NDArray, edges: Sequence[float]
+) -> list[Bin]:
+    """Statistics of `values` in each bin of `coordinate` (both (n,)); those outside are left."""
     return [
-        OccupancyBin(lower, upper, statistics(values[in_bin(occupancies, lower, upper, edges)]))
+        Bin(lower, upper, statistics(values[in_bin(coordinate, lower, upper, edges)]))
         for lower, upper in pairwise(edges)
     ]
 
 
 def in_bin(
-    occupancies: npt.NDArray, lower: int, upper: int, edges: Sequence[int]
+    coordinate: npt.NDArray, lower: float, upper: float, edges: Sequence[float]
 ) -> npt.NDArray[np.bool_]:
     """Which modules lie in one bin of `edges`; the last bin includes its upper edge."""
-    below = occupancies <= upper if upper == edges[-1] else occupancies < upper
-    return (occupancies >= lower) & below
+    below = coordinate <= upper if upper == edges[-1] else coordinate < upper
+    return (coordinate >= lower) & below
 
 
 def typical_modules(

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from models.baselines import algorithms, best_choice, super_trigger_cells, threshold
+from models.baselines import (
+    ELINKS,
+    algorithms,
+    best_choice,
+    coarse_trigger_cells,
+    mean_image,
+    super_trigger_cells,
+    threshold,
+    trigger_cell_groups,
+)
 
 
 def module(**charges: float) -> np.ndarray:
@@ -31,9 +40,29 @@ def test_super_trigger_cells_put_the_sum_in_the_largest_cell() -> None:
     assert np.array_equal(super_trigger_cells(calq, 4), module(c1=10, c46=12))
 
 
+def test_every_cell_is_in_one_group_of_neighbours() -> None:
+    assert np.array_equal(np.sort(trigger_cell_groups(2).ravel()), np.arange(48))
+    assert trigger_cell_groups(2)[-1].tolist() == [42, 43, 46, 47]
+    assert np.array_equal(trigger_cell_groups(4), np.arange(48).reshape(3, 16))
+
+
+def test_coarse_trigger_cells_share_the_sum_alike() -> None:
+    calq = module(c0=1, c1=4, c5=3, c47=2)
+    expected = module(c0=2, c1=2, c4=2, c5=2, c42=0.5, c43=0.5, c46=0.5, c47=0.5)
+    assert np.array_equal(coarse_trigger_cells(calq, 2), expected)
+
+
+def test_the_mean_image_is_that_of_filled_modules() -> None:
+    calq = np.concatenate([module(c0=10), module(), module(c0=30, c1=10)])
+    shares = [(1 + 0.75) / 2, 0.25 / 2]
+    assert np.allclose(mean_image(calq)[:, :2], np.outer([10, 0, 40], shares))
+    assert not mean_image(calq)[:, 2:].any()
+    assert not mean_image(module()).any()
+
+
 def test_all_algorithms_keep_no_more_than_there_is() -> None:
     calq = np.random.default_rng(0).exponential(30, (200, 48)).astype(np.float32)
-    for elinks in (2, 3, 4, 5):
+    for elinks in ELINKS:
         for compress in algorithms(elinks).values():
             kept = compress(calq)
             assert kept.shape == calq.shape

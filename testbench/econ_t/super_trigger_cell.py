@@ -84,11 +84,25 @@ def super_trigger_cell_frames(
     if etx > form.max_etx:
         zeros = Column("zeros", LINK_BITS, np.zeros((len(calq), etx), dtype=np.int64))
         return fixed_frames([zeros])
-    groups = calq.reshape(len(calq), form.groups, form.cells)[:, : form.sent(etx)]
-    sums = form.code.encode(groups.sum(axis=2), drop=drop_lsb if form.drops_lsb else 0)
-    largest = form.cells - 1 - groups[:, :, ::-1].argmax(axis=2)  # the last one where equal
+    largest, sums = group_codes(calq, form, etx, drop_lsb)
     columns = [Column("header", HEADER_BITS, short_headers(headers))]
     if form.address_bits:
         columns.append(Column("address", form.address_bits, largest))
     columns.append(Column("sum", form.code.bits, sums))
     return fixed_frames(columns)
+
+
+def group_codes(
+    calq: Integers, form: StcType, etx: int, drop_lsb: int
+) -> tuple[Integers, Integers]:
+    """Place of the largest charge and code of the sum of each group sent, shape (n, groups).
+
+    Args:
+        calq: charges, shape (n, 48), in CALQ counts, the cells of a group following each other.
+        etx: output links, at most `form.max_etx`.
+        drop_lsb: low bits cut off before a 4E3M code.
+    """
+    groups = calq.reshape(len(calq), form.groups, form.cells)[:, : form.sent(etx)]
+    sums = form.code.encode(groups.sum(axis=2), drop=drop_lsb if form.drops_lsb else 0)
+    largest = form.cells - 1 - groups[:, :, ::-1].argmax(axis=2)  # the last one where equal
+    return largest, sums

@@ -1,0 +1,134 @@
+"""Metric records of a measure's values: in all, and in bins of occupancy and of summed charge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from models.quality import (
+    CHARGE_BINS,
+    OCCUPANCY_BINS,
+    Statistics,
+    in_bin,
+    occupancy,
+    profile,
+    statistics,
+    summed_charge,
+)
+from reports.metrics import Metric
+
+ALL_PARTS = ("mean", "std", "standard_error", "median", "quantile_16", "quantile_84")
+MEAN_AND_ERROR = ("mean", "standard_error")
+
+_FIELDS = {"quantile_16": "low", "quantile_84": "high"}  # of Statistics, where named otherwise
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """What modules are binned in, each of shape (n,).
+
+    Attributes:
+        occupancy: trigger cells above one transverse MIP.
+        charge: summed charge in transverse MIPs.
+        empty: whether there is no charge at all.
+    """
+
+    occupancy: npt.NDArray[np.int64]
+    charge: npt.NDArray[np.float64]
+    empty: npt.NDArray[np.bool_]
+
+
+def coordinates(calq: npt.NDArray) -> Coordinates:
+    """Of charges in CALQ counts, shape (n, 48)."""
+    charge = summed_charge(calq)
+    return Coordinates(occupancy(calq), charge, charge == 0)
+
+
+def statistics_metrics(
+    name: str,
+    found: Statistics,
+    unit: str,
+    *,
+    none: str,
+    better: Literal["lower", "higher"] | None = "lower",
+    parts: Sequence[str] = ALL_PARTS,
+) -> list[Metric]:
+    """Records `<name>.<part>` and `<name>.modules`.
+
+    Args:
+        none: why there is no value, for an empty sample.
+        better: direction of improvement of mean and median.
+    """
+    metrics = [
+        Metric(
+            name=f"{name}.{part}",
+            value=getattr(found, _FIELDS.get(part, part)) if found.count else None,
+            unit=unit,
+            better=better if found.count and part in ("mean", "median") else None,
+            reason=None if found.count else none,
+        )
+        for part in parts
+    ]
+    return [*metrics, Metric(name=f"{name}.modules", value=found.count, unit="modules")]
+
+
+def binned_metrics(
+    name: str,
+    values: npt.NDArray[np.float64],
+    where: Coordinates,
+    unit: str,
+    *,
+    parts: Sequence[str] = ALL_PARTS,
+) -> list[Metric]:
+    """Records of each bin, `<name>.occupancy.0-2.mean`, `<name>.charge.100-inf.mean` and so on.
+
+    `<bin>.empty_output` counts the modules with charge that have no value: they came back empty.
+    """
+    metrics = []
+    unanswered = np.isnan(values) & ~where.empty
+    for title, coordinate, edges in (
+        ("occupancy", where.occupancy, OCCUPANCY_BINS),
+        ("charge", where.charge, CHARGE_BINS),
+    ):
+        for group in profile(values, coordinate, edges):
+            inside = in_bin(coordinate, group.lower, group.upper, edges)
+            nothing = int(np.count_nonzero(unanswered & inside))
+            bin_name = f"{name}.{title}.{group.lower:g}-{group.upper:g}"
+            none = (
+                "all modules in this bin come back empty"
+                if nothing
+                else "no validation module in this bin"
+            )
+            metrics += statistics_metrics(bin_name, group.statistics, unit, none=none, parts=parts)
+            metrics.append(_empty_output(bin_name, nothing))
+    return metrics
+
+
+def measured_metrics(
+    name: str,
+    values: npt.NDArray[np.float64],
+    where: Coordinates,
+    unit: str,
+    *,
+    parts: Sequence[str] = ALL_PARTS,
+) -> list[Metric]:
+    """Records in all, with the modules left out of the mean, and of each bin."""
+    nothing = int(np.count_nonzero(np.isnan(values) & ~where.empty))
+    return [
+        *statistics_metrics(
+            name,
+            statistics(values),
+            unit,
+            none="no validation module has charge before and after",
+            parts=parts,
+        ),
+        Metric(name=f"{name}.empty", value=int(where.empty.sum()), unit="modules"),
+        _empty_output(name, nothing),
+        *binned_metrics(name, values, where, unit, parts=parts),
+    ]
+
+
+def _empty_output(name: str, count: int) -> Metric:
+    return Metric(name=f"{name}.empty_output", value=count, unit="modules", better="lower")
