@@ -106,24 +106,27 @@ def make_reproducible(seed: int) -> None:
 
 
 def train(
-    autoencoder: Any,
+    network: Any,
     loss: Loss,
     images: Images,
     validation_images: Images,
     settings: TrainingSettings,
     *,
+    targets: tuple[Images, Images] | None = None,
     weights: npt.NDArray[np.float32] | None = None,
     checkpoint: Path | None = None,
     identity: str = "",
     on_progress: Callable[[History], None] = lambda history: None,
 ) -> History:
-    """Train `autoencoder` to give back its input; it ends with the weights of its best epoch.
+    """Train `network` to give back its input, or `targets`; it ends with its best epoch's weights.
 
     Args:
-        autoencoder: Keras model; its weights are changed.
-        loss: `loss(images, decoded)` of shape (n,), as of `models.losses.get_loss`.
+        network: Keras model, mostly an autoencoder; its weights are changed.
+        loss: `loss(targets, outputs)` of shape (n,), as of `models.losses.get_loss`.
         images: training images, shape (n, *image).
         validation_images: shape (m, *image); their mean loss decides which epoch is the best.
+        targets: what the network shall give for the training images and for the validation
+            images; None for the images themselves.
         weights: importance of each training module in the loss, shape (n,); None for equal ones.
         checkpoint: file written after every epoch; where it exists and carries the same `identity`
             and settings (but for `epochs`, with a constant rate), training goes on from it.
@@ -140,11 +143,11 @@ def train(
         if not len(part):
             raise InputError(f"there are no {name} modules; give more data or a weaker selection")
     optimizer = _optimizer(settings)
-    autoencoder.compile(optimizer=optimizer, loss=loss)
-    optimizer.build(autoencoder.trainable_variables)
-    train_pass = _compiled_pass(autoencoder, autoencoder.train_step, settings.batch)
-    test_pass = _compiled_pass(autoencoder, autoencoder.test_step, settings.batch)
-    variables = [*autoencoder.variables, *optimizer.variables]
+    network.compile(optimizer=optimizer, loss=loss)
+    optimizer.build(network.trainable_variables)
+    train_pass = _compiled_pass(network, network.train_step, settings.batch)
+    test_pass = _compiled_pass(network, network.test_step, settings.batch)
+    variables = [*network.variables, *optimizer.variables]
     # the number of epochs decides nothing but when to end, unless the schedule depends on it
     same = replace(settings, epochs=0) if settings.schedule == "constant" else settings
     key = json.dumps([identity, asdict(same), len(images)])
@@ -158,6 +161,7 @@ def train(
         )
     if weights is None:
         weights = np.ones(len(images), dtype=np.float32)
+    expected, validation_expected = targets or (images, validation_images)
     validation_weights = np.ones(len(validation_images), dtype=np.float32)
     on_progress(history)
     while not history.ended(settings):
@@ -165,8 +169,8 @@ def train(
         number = len(history.epochs)
         optimizer.learning_rate = learning_rate * settings.rate_factor(number)
         order = np.random.default_rng((settings.seed, number)).permutation(len(images))
-        loss_value = train_pass(images, weights, order)
-        val_loss = test_pass(validation_images, validation_weights, None)
+        loss_value = train_pass(images, expected, weights, order)
+        val_loss = test_pass(validation_images, validation_expected, validation_weights, None)
         for name, value in (("loss", loss_value), ("validation loss", val_loss)):
             if not math.isfinite(value):
                 raise CheckFailed(
@@ -176,11 +180,11 @@ def train(
         epoch = Epoch(loss_value, val_loss, time.perf_counter() - start)
         history = History((*history.epochs, epoch))
         if history.best == number:
-            best = autoencoder.get_weights()
+            best = network.get_weights()
         if checkpoint:
             _save(checkpoint, key, history, variables, best)
         on_progress(history)
-    autoencoder.set_weights(best)
+    network.set_weights(best)
     return history
 
 
@@ -214,19 +218,21 @@ def _optimizer(settings: TrainingSettings) -> Any:
 
 def _compiled_pass(
     model: Any, step: Callable[[Any], Any], batch: int
-) -> Callable[[Images, npt.NDArray, npt.NDArray | None], float]:
+) -> Callable[[Images, Images, npt.NDArray, npt.NDArray | None], float]:
     """A function that runs Keras's `step` on all batches and returns the mean loss over modules.
 
-    It takes images, weights and the order in which to go through them, and returns at once when
-    the loss is no longer a finite number.
+    It takes images, targets, weights and the order in which to go through them, and returns at
+    once when the loss is no longer a finite number.
     """
 
     @tf.function(reduce_retracing=True)
-    def run(images: Any, weights: Any) -> None:
+    def run(images: Any, targets: Any, weights: Any) -> None:
         for index in tf.range(tf.shape(images)[0]):
-            step((images[index], images[index], weights[index]))
+            step((images[index], targets[index], weights[index]))
 
-    def all_batches(images: Images, weights: npt.NDArray, order: npt.NDArray | None) -> float:
+    def all_batches(
+        images: Images, targets: Images, weights: npt.NDArray, order: npt.NDArray | None
+    ) -> float:
         model.reset_metrics()
         full = len(images) // batch * batch
         edges = [*range(0, full, batch * _BATCHES_PER_CALL), full, len(images)]
@@ -235,10 +241,9 @@ def _compiled_pass(
                 continue
             rows = slice(first, end) if order is None else order[first:end]
             size = min(batch, end - first)
-            run(
-                tf.constant(images[rows].reshape(-1, size, *images.shape[1:])),
-                tf.constant(weights[rows].reshape(-1, size)),
-            )
+            arrays = (images, weights) if targets is images else (images, weights, targets)
+            batches = [tf.constant(a[rows].reshape(-1, size, *a.shape[1:])) for a in arrays]
+            run(batches[0], batches[0] if targets is images else batches[2], batches[1])
             mean = float(next(x for x in model.metrics if x.name == "loss").result())
             if not math.isfinite(mean):
                 break
