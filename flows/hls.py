@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     encoder = load_network(encoder_file)
     try:
         _require_fixed_point(encoder)
-        network, formats = _for_hls4ml(encoder)
+        network, formats = for_hls4ml(encoder)
         _, project = convert(
             network,
             target,
@@ -105,7 +105,7 @@ def _require_fixed_point(encoder: Any) -> None:
         )
 
 
-def _for_hls4ml(encoder: Any) -> tuple[Any, NumberFormats | None]:
+def for_hls4ml(encoder: Any) -> tuple[Any, NumberFormats | None]:
     """What hls4ml converts, and the number formats with which that equals the encoder; None for
     those that hls4ml finds."""
     from models.econ_t_encoder import has_chip_arithmetic, hls_formats, plain_twin

@@ -190,8 +190,35 @@ class TargetLayout:
         return self.csim / "first_difference.json"
 
     @property
+    def rtl(self) -> Path:
+        """The generated Verilog, with its record `design.json`."""
+        return self.folder / "rtl"
+
+    @property
+    def rtl_metrics(self) -> Path:
+        return self.folder / "rtl_metrics.json"
+
+    @property
+    def rtlsim(self) -> Path:
+        return self.folder / "rtlsim"
+
+    @property
+    def rtlsim_metrics(self) -> Path:
+        return self.rtlsim / "metrics.json"
+
+    @property
+    def rtlsim_difference(self) -> Path:
+        """The first vector whose codes differ (JSON); present only after a failure."""
+        return self.rtlsim / "first_difference.json"
+
+    @property
+    def rtlsim_waveform(self) -> Path:
+        """Waveforms of all signals at that vector."""
+        return self.rtlsim / "first_difference.vcd"
+
+    @property
     def plots(self) -> Path:
-        """The report's pictures as PNG files."""
+        """The report's pictures as PNG and SVG files."""
         return self.folder / "plots"
 
     @property

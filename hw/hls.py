@@ -142,24 +142,31 @@ def convert(
     folder = folder.resolve()
     log.parent.mkdir(parents=True, exist_ok=True)
     with atomic_directory(folder) as temporary:
-        with _chatter_to(log):
-            try:
-                graph = _hls4ml_graph(network, target, temporary, formats, weights_as_ports)
-                project = _describe(graph, target, encoder_hash)
-                graph.write()
-            except InputError:
-                raise
-            except Exception as error:  # hls4ml raises bare Exceptions and AssertionErrors
-                raise InputError(
-                    f"hls4ml cannot convert this network for {target.backend}: "
-                    f"{type(error).__name__}: {error} (all it printed: {log})"
-                ) from error
+        with _conversion(target, log):
+            graph = _hls4ml_graph(network, target, temporary, formats, weights_as_ports)
+            project = _describe(graph, target, encoder_hash)
+            graph.write()
         # Catapult's writer leaves an archive beside the project
         temporary.with_name(temporary.name + ".tar.gz").unlink(missing_ok=True)
         _settle(temporary, folder, graph.config.config["Stamp"], encoder_hash)
         write_text(temporary / _PROJECT_FILE, project.model_dump_json(indent=1) + "\n")
     graph.config.config["OutputDir"] = str(folder)
     return graph, project
+
+
+def model_graph(
+    network: Any, target: Target, *, log: Path, formats: NumberFormats | None = None
+) -> Any:
+    """hls4ml's ModelGraph of a network, the one that `convert` writes; no file but the log.
+
+    Args and raises: as of `convert`.
+    """
+    _check_layers(network)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with _conversion(target, log):
+        graph = _hls4ml_graph(network, target, log.parent, formats, weights_as_ports=False)
+        layer_types(graph)
+    return graph
 
 
 def read_project(folder: Path) -> HlsProject:
@@ -362,6 +369,21 @@ def _settle(folder: Path, final: Path, stamp: str, encoder_hash: str) -> None:
             settled = text.replace(str(folder), str(final)).replace(stamp, encoder_hash[:8])
             if settled != text:
                 file.write_text(settled, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _conversion(target: Target, log: Path) -> Iterator[None]:
+    """Send hls4ml's output to the log and make its failures ours."""
+    with _chatter_to(log):
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:  # hls4ml raises bare Exceptions and AssertionErrors
+            raise InputError(
+                f"hls4ml cannot convert this network for {target.backend}: "
+                f"{type(error).__name__}: {error} (all it printed: {log})"
+            ) from error
 
 
 @contextlib.contextmanager

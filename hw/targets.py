@@ -33,6 +33,29 @@ class Budget(StrictRecord):
         )
 
 
+class Rtl(StrictRecord):
+    """How Verilog is made of the network.
+
+    Attributes:
+        pipeline_stages: parts of the logic with registers after each, so its latency in clocks; 0
+            for combinational logic.
+        stage_delay_ns: instead: as many stages as it takes for none to be estimated slower.  With
+            neither, the clock period.
+        inputs: `module`, the port has the 48 trigger cells, with the range that a normalised module
+            has; or `image`, it has all numbers that the network reads, in their whole format.
+    """
+
+    pipeline_stages: int | None = Field(default=None, ge=0)
+    stage_delay_ns: float | None = Field(default=None, gt=0)
+    inputs: Literal["module", "image"] = "module"
+
+    @model_validator(mode="after")
+    def _one_depth(self) -> Self:
+        if self.pipeline_stages is not None and self.stage_delay_ns is not None:
+            raise ValueError("give either 'pipeline_stages' or 'stage_delay_ns'")
+        return self
+
+
 class Target(StrictRecord):
     """One hardware target.
 
@@ -46,6 +69,7 @@ class Target(StrictRecord):
         io_type: `io_parallel` (the whole image each clock) or `io_stream` (pixel by pixel).
         strategy: hls4ml's `Latency` (unrolled) or `Resource` (multipliers shared).
         reuse_factor: how many multiplications share one multiplier.
+        rtl: how Verilog is made.
         budgets: bounds by metric name, such as `csim.mismatches`.
     """
 
@@ -58,6 +82,7 @@ class Target(StrictRecord):
     io_type: Literal["io_parallel", "io_stream"] = "io_parallel"
     strategy: Literal["Latency", "Resource"] = "Latency"
     reuse_factor: int = Field(default=1, ge=1)
+    rtl: Rtl = Rtl()
     budgets: dict[str, Budget] = Field(default={})
 
     @model_validator(mode="after")

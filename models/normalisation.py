@@ -17,6 +17,10 @@ class Normalisation(StrEnum):
     MAX = "max"
 
 
+LARGEST = {Normalisation.MSB: 2.0, Normalisation.MAX: 1.0}
+"""What no normalised charge exceeds."""
+
+
 def scale_of(calq: npt.NDArray, mode: Normalisation = Normalisation.MSB) -> npt.NDArray[np.float32]:
     """The divisor of each module, shape (n,), in CALQ counts; 1 for an empty module."""
     if mode is Normalisation.MAX:
