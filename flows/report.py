@@ -19,13 +19,13 @@ from flows.layout import (
 )
 from flows.provenance import file_hash, provenance
 from flows.stages import data_of_model, result, stages
+from flows.vendor import vendor_metrics
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError
 from hw.strict_config import did_you_mean
 from hw.targets import load_target
-from hw.vendor_reports import Figure, read_vendor_reports
 from models.zoo import model_names
-from reports.metrics import Evidence, Metric, Provenance, write_summary
+from reports.metrics import write_summary
 from reports.report import LayerType, Progress, Report, compose
 from reports.summary import summarise
 from reports.verdict import Outcome
@@ -84,11 +84,12 @@ def collect(build: Path, model: str, target: str, data: Path | None = None) -> R
     states = {found.name: found for found, _ in results}
     metrics = [metric for _, measured in results for metric in measured]
     hls_is_stale = states["hls"].progress is Progress.STALE
-    if not hls_is_stale:
-        metrics += [_metric(figure) for figure in read_vendor_reports(of_target.hls)]
+    if not hls_is_stale and states["vendor"].progress is Progress.MISSING:
+        metrics += vendor_metrics(of_target, None)  # of tools run by hand
     remedies = {step.name: f"not done; {step.remedy}" for step in steps}
     no_tool = (
-        f"no Vitis HLS or Catapult report in {of_target.hls}; run the vendor tool there "
+        f"no Vitis HLS or Catapult report in {of_target.hls}; "
+        f"{next(step.remedy for step in steps if step.name == 'vendor')} runs the vendor tool "
         "(make doctor tells whether it is installed)"
     )
     summary = summarise(
@@ -150,19 +151,6 @@ def _pictures(
     if of_data.histograms.is_file():
         pictures += data_pictures(of_data.histograms, distances)
     return pictures
-
-
-def _metric(figure: Figure) -> Metric:
-    report = figure.report
-    return Metric(
-        name=figure.name,
-        value=figure.value,
-        unit=figure.unit,
-        evidence=Evidence(report.evidence),
-        better=figure.better,
-        reason=figure.reason,
-        provenance=Provenance(tools={report.tool: report.version}),
-    )
 
 
 def _layers(of_target: TargetLayout) -> list[LayerType]:

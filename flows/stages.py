@@ -79,6 +79,13 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
             ("csim.mismatches",),
             encoder,
         ),
+        Stage(
+            "vendor",
+            of_target.vendor_metrics,
+            f"make vendor {for_target}",
+            ("latency.ns", "latency.cycles"),
+            encoder,
+        ),
     ]
 
 

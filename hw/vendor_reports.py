@@ -2,12 +2,14 @@
 
 A tool that has run in an HLS project leaves its reports there; these functions find and read them.
 Nothing is computed that the tool does not state, but for units (a Vivado block RAM tile is counted
-as the two RAMB18 that Vitis counts) and cycles turned into time.
+as the two RAMB18 that Vitis counts), cycles turned into time, and simulated outputs compared with
+those expected.
 
 Formats: AMD UG1399 (csynth.xml, cosim.rpt), UG835 (report_utilization, report_timing_summary),
-Catapult `rtl.rpt` and `cycle.rpt`; places: as the build scripts of hls4ml leave them.
+Catapult `rtl.rpt`, `cycle.rpt` and transcript; places: as the build scripts of hls4ml leave them.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,6 +23,19 @@ _HLS_ESTIMATE = "estimate"
 _RTL_SIMULATION = "rtlsim"
 _SYNTHESIS = "synth"
 _PLACE_AND_ROUTE = "pnr"
+
+TEST_DATA = "tb_data"
+"""Folder of the bench's data in an HLS project."""
+
+EXPECTED_OUTPUTS = "tb_output_predictions.dat"
+SIMULATED_OUTPUTS = "rtl_cosim_results.log"
+"""Outputs in that folder, one line a vector: what should come out, and what the RTL gave."""
+
+VIVADO_UTILISATION = "vivado_synth.rpt"
+"""What hls4ml's script for Vivado leaves in the project."""
+
+# a bench prints six significant digits
+_PRINTED = 1e-5
 
 _NS_PER = {"sec": 1e9, "s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0, "ps": 1e-3}
 _NOT_KNOWN = ("na", "n/a", "undef", "-", "?", "x")
@@ -92,9 +107,12 @@ def read_vendor_reports(hls_folder: Path | str) -> list[Figure]:
         clock_ns = next(f.value for f in figures if f.name == "timing.clock_target_ns")
     if cosim := _newest(folder.glob("**/sim/report/*_cosim.rpt")):
         figures += parse_cosim(cosim, None if clock_ns is None else float(clock_ns))
+        figures += compare_outputs(folder / TEST_DATA, figures[-1].report)
+    if transcript := _newest(folder.glob("*catapult.log")):
+        figures += parse_scverify(transcript)
     if catapult := _newest(folder.glob("*/*.v*/rtl.rpt")):
         figures += parse_catapult(catapult)
-    utilisation = [folder / "vivado_synth.rpt", *folder.glob("*/*.v*/*/utilization_synth.rpt")]
+    utilisation = [folder / VIVADO_UTILISATION, *folder.glob("*/*.v*/*/utilization_synth.rpt")]
     if vivado := _newest(path for path in utilisation if path.is_file()):
         figures += parse_vivado_utilisation(vivado)
     if timing := _newest(folder.glob("*/*.v*/*/timing_summary_synth.rpt")):
@@ -173,6 +191,50 @@ def parse_cosim(path: Path | str, clock_ns: float | None = None) -> list[Figure]
             figures.append(replace(latency, name="latency.ns", value=time, unit="ns"))
         return figures
     raise InputError(f"{path}: no VHDL or Verilog result row; not a co-simulation report")
+
+
+def compare_outputs(folder: Path | str, report: Report) -> list[Figure]:
+    """How many vectors of a co-simulation differ from those expected: `cosim.vectors` and
+    `cosim.mismatches`; none if the bench's data are not there.
+
+    Equal is what agrees in the six digits that a bench prints, so in every code of up to 16 bits.
+
+    Args:
+        folder: that of the bench's data.
+        report: the co-simulation that gave the outputs.
+
+    Raises:
+        InputError: a line that is not numbers.
+    """
+    expected_file, found_file = Path(folder) / EXPECTED_OUTPUTS, Path(folder) / SIMULATED_OUTPUTS
+    if not (expected_file.is_file() and found_file.is_file()):
+        return []
+    expected, found = _numbers(expected_file), _numbers(found_file)
+    vectors = Figure("cosim.vectors", len(found), "vectors", report, better=None)
+    mismatches = Figure("cosim.mismatches", None, "vectors", report)
+    if len(expected) != len(found):
+        short = f"{len(found)} outputs for {len(expected)} vectors in {found_file}"
+        return [vectors, replace(mismatches, reason=short)]
+    differing = [i for i, pair in enumerate(zip(expected, found, strict=True)) if _differ(*pair)]
+    first = f"first difference: vector {differing[0]} of {found_file}" if differing else None
+    return [vectors, replace(mismatches, value=len(differing), reason=first)]
+
+
+def parse_scverify(transcript: Path | str) -> list[Figure]:
+    """Whether Catapult's simulation of the RTL gave what the C++ gave: `cosim.passed`; nothing if
+    the transcript tells of no simulation.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    path = Path(transcript)
+    text = "\n".join(_lines(path))
+    verdicts = re.findall(r"\bSimulation (PASSED|FAILED)\b", text)
+    if not verdicts:
+        return []
+    version = re.search(r"Catapult.*?(\d{4}\.\d\S*)", text)
+    report = Report(path, "SCVerify", version[1] if version else "", _RTL_SIMULATION)
+    return [Figure("cosim.passed", verdicts[-1] == "PASSED", "", report, better="higher")]
 
 
 def parse_vivado_utilisation(path: Path | str) -> list[Figure]:
@@ -283,6 +345,23 @@ def _catapult_luts(lines: list[str]) -> str | None:
     if "Area(LUTs)" not in columns or len(values) < len(columns):
         return None
     return values[columns.index("Area(LUTs)")]
+
+
+def _numbers(path: Path) -> list[list[float]]:
+    """The lines of a file of numbers."""
+    rows = []
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            rows.append([float(word) for word in line.split()])
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: not a line of numbers: {error}") from error
+    return rows
+
+
+def _differ(expected: list[float], found: list[float]) -> bool:
+    return len(expected) != len(found) or any(
+        not math.isclose(a, b, rel_tol=_PRINTED) for a, b in zip(expected, found, strict=True)
+    )
 
 
 def _csynth_report(folder: Path) -> Path | None:

@@ -246,7 +246,8 @@ def _gaps(
     for name in dict.fromkeys((*form.expected, *metrics)):
         metric = metrics.get(name)
         if metric is None or metric.value is None:
-            stage = _STAGES[name.split(".")[0]]
+            by_hls = form.variant is None and form.evidence is not Evidence.CSIM
+            stage = "vendor" if by_hls else _STAGES[name.split(".")[0]]
             lacking[name] = (metric.reason if metric else None) or undone.get(stage, "not measured")
     where = f"{form.title} [{form.evidence.value}]"
     whole = not any(metric.value is not None for metric in metrics.values())

@@ -67,6 +67,7 @@ _WHERE_MEASURED: dict[str, Bounds] = {
     "csim.block.emulator_mismatches": _Exactly(max=0, min=0),
     "cosim.passed": _YES,
     "cosim.mismatches": _Exactly(max=0, min=0),
+    "block.cosim.passed": _YES,
     "rtlsim.mismatches": _Exactly(max=0, min=0),
     "gatesim.mismatches": _Exactly(max=0, min=0),
     "equivalence.proved": _YES,
