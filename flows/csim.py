@@ -30,7 +30,7 @@ from flows.provenance import file_hash, provenance
 from flows.validation import read_validation
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError, ToolMissing
-from hw.fixed_point import Codes
+from hw.fixed_point import Codes, FixedFormat
 from hw.hls import HlsProject, NoFixedPoint, read_project
 from reports.metrics import Evidence, Metric, read_metrics, write_metrics
 from testbench.comparison import (
@@ -165,7 +165,7 @@ def _simulate(
     groups = vector_groups(of_model, encoder, vectors, seed)
     images = np.concatenate([group.images for group in groups])
     origins = [origin for group in groups for origin in group.origins]
-    expected = _reference(encoder, groups, project, len(images))
+    expected = expected_codes(encoder, groups, project.output.fixed, len(images))
     case = _Case(encoder, simulator, images, origins, expected)
 
     with progress("C-simulation", len(images)) as advance:
@@ -187,7 +187,7 @@ def _simulate(
     if golden and golden.first:
         messages.append(
             f"golden model: {golden.mismatches:,} of {golden.vectors:,} vectors differ; "
-            f"{_in_words(golden.first)}"
+            f"{in_words(golden.first)}"
         )
     messages += block.failures if block else ()
     message = "; ".join(messages) or None
@@ -285,12 +285,17 @@ def _golden(file: Path) -> VectorGroup:
     return VectorGroup("golden", images, names, latents)
 
 
-def _reference(
-    encoder: Any, groups: Sequence[VectorGroup], project: HlsProject, total: int
+def expected_codes(
+    encoder: Any, groups: Sequence[VectorGroup], output_format: FixedFormat, total: int
 ) -> Reference:
+    """The codes that a design with this output format should give for `total` vectors.
+
+    Raises:
+        CheckFailed: the encoder's outputs have no integer codes.
+    """
     try:
         with progress("Keras", total) as advance:
-            return reference(encoder, groups, project.output.fixed, advance)
+            return reference(encoder, groups, output_format, advance)
     except ValueError as error:
         raise CheckFailed(
             f"the encoder's outputs have no integer codes: {error}; quantise its output"
@@ -308,13 +313,14 @@ def _compare(case: _Case, found: Codes, *, text_weights: bool = False) -> _Outco
     layer, where = _locate(case, first.vector, text_weights=text_weights)
     difference = (
         f"{comparison.mismatches:,} of {comparison.vectors:,} vectors differ "
-        f"({comparison.mismatching_codes:,} codes); {_in_words(first)} (in steps of "
+        f"({comparison.mismatching_codes:,} codes); {in_words(first)} (in steps of "
         f"2**-{expected.fraction}); {where}"
     )
     return _Outcome(comparison, found, difference, layer)
 
 
-def _in_words(first: Difference) -> str:
+def in_words(first: Difference) -> str:
+    """The first difference: which vector and output, and both codes."""
     return (
         f"first difference: vector {first.vector} ({first.origin}), output {first.output}: "
         f"expected code {first.expected}, found {first.found}"

@@ -309,6 +309,8 @@ def verify(
     expected: Codes,
     origins: Sequence[str],
     waveform: Path,
+    *,
+    finer: int = 0,
 ) -> Verification:
     """Run a design and compare its answers, in order, with the expected codes.
 
@@ -319,13 +321,14 @@ def verify(
         expected: shape (n, codes of the output port), in the order of the vectors fed.
         origins: a name for each vector.
         waveform: VCD file; removed where all vectors are right.
+        finer: fraction bits that the expected codes have beyond those of the output port.
 
     Raises:
         CheckFailed: there are not as many answers as vectors.
         ToolFailed: the simulation crashed.
     """
     run = simulator.run(steps)
-    comparison = compare(expected, run.codes, origins)
+    comparison = compare(expected, run.codes << finer, origins)
     if comparison.first is None:
         waveform.unlink(missing_ok=True)
         return Verification(run, comparison, None)
