@@ -94,9 +94,7 @@ def baseline_metrics(
         for measure in measures(full=full):
             name, values = f"{baseline.key}.{measure.name}", baseline.values[measure.name]
             if measure.name == "emd":
-                metrics += measured_metrics(
-                    name, values, where, EMD_UNIT, parts=(*MEAN_AND_ERROR, "std")
-                )
+                metrics += measured_metrics(name, values, where, EMD_UNIT, parts=MEAN_AND_ERROR)
                 continue
             metrics += statistics_metrics(
                 name,

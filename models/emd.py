@@ -22,7 +22,7 @@ for _backend in ("TENSORFLOW", "PYTORCH", "JAX", "CUPY"):
 import ot  # noqa: E402
 from ot.lp.emd_wrap import emd_c  # noqa: E402
 
-__all__ = ["emd", "ot"]  # POT is imported here and nowhere else
+__all__ = ["emd", "ot", "usable_cores"]  # POT is imported here and nowhere else
 
 _OPTIMAL = 1  # POT's result codes: 0 infeasible, 1 optimal, 2 unbounded, 3 iteration limit
 _FAILURES = {0: "problem infeasible", 2: "problem unbounded", 3: "iteration limit reached"}
@@ -66,7 +66,7 @@ def emd(
         return len(distances[batch])
 
     starts = range(0, len(distances), _BATCH)
-    with ThreadPoolExecutor(workers or _usable_cores()) as pool:
+    with ThreadPoolExecutor(workers or usable_cores()) as pool:
         for done in as_completed([pool.submit(solve, start) for start in starts]):
             finished = done.result()
             if progress:
@@ -74,7 +74,8 @@ def emd(
     return distances
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

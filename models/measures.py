@@ -8,13 +8,15 @@ those of the public FastML Science Benchmark (fastml-science, sensor-data-compre
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from models.emd import emd
+from models.emd import emd, usable_cores
 from models.geometry import cell_coordinates
 from models.normalisation import scale_of
 from models.telescope import sector_sums, supercell_sums, supercell_weights
@@ -26,7 +28,7 @@ Progress = Callable[[int], None]
 EMD_UNIT = "half pitch"
 EMD_THRESHOLD = 0.02  # of a module's charge; one of 48 cells always holds more
 
-_BLOCK = 5_000  # modules measured at a time: bounds the memory, and keeps to the cache
+_BLOCK = 2_000  # modules measured at a time, which keeps to the cache
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def emd_above_threshold(
     Both sides are cut and divided by their sums anew, in half pitches.  At a threshold below 1/48 a
     cell is left in every module that has charge.
     """
-    return emd(_above(before, threshold), _above(after, threshold))
+    return emd(_above(before, threshold), _above(after, threshold), workers=1)
 
 
 def mean_difference(before: Charges, after: Charges) -> Values:
@@ -137,7 +139,7 @@ def telescope(before: Charges, after: Charges) -> Values:
 
 
 MEASURES = (
-    Measure("emd", "Earth mover's distance", EMD_UNIT, "lower", 0.0, emd),
+    Measure("emd", "Earth mover's distance", EMD_UNIT, "lower", 0.0, partial(emd, workers=1)),
     Measure(
         "emd_threshold",
         f"Earth mover's distance of cells above {EMD_THRESHOLD:.0%} of the charge",
@@ -221,13 +223,21 @@ def measure_modules(
         ValueError: shapes differ or are not (n, 48); a charge is negative or not finite.
     """
     chosen = measures(full=full)
+    if len(before) != len(after):
+        raise ValueError(f"{len(before)} modules cannot be compared with {len(after)}")
     values = {measure.name: np.empty(len(before)) for measure in chosen}
-    for start in range(0, len(before), _BLOCK):
+
+    def measure_block(start: int) -> int:
         block = slice(start, start + _BLOCK)
         for measure in chosen:  # the first one refuses charges that are none
             values[measure.name][block] = measure.function(before[block], after[block])
-        if progress:
-            progress(len(before[block]))
+        return len(before[block])
+
+    # one thread's transport problems run while another's arrays are computed
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for done in pool.map(measure_block, range(0, len(before), _BLOCK)):
+            if progress:
+                progress(done)
     return values
 
 

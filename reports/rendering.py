@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from reports.algorithms import LEGEND as ALGORITHMS_LEGEND
 from reports.figures import Picture
 from reports.report import Report
 from reports.side_by_side import HYPHENATED, LEGEND, RECONFIGURABLE
@@ -41,7 +42,12 @@ def _environment() -> Environment:
         "describe": describe,
         "hyphenated": lambda title: title.replace(RECONFIGURABLE, HYPHENATED),
     }
-    environment.globals |= {"missing": MISSING, "strongest": strongest, "forms_legend": LEGEND}
+    environment.globals |= {
+        "missing": MISSING,
+        "strongest": strongest,
+        "forms_legend": LEGEND,
+        "algorithms_legend": ALGORITHMS_LEGEND,
+    }
     return environment
 
 

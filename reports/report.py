@@ -6,8 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from reports.algorithms import AlgorithmTable, algorithm_tables
 from reports.anchors import anchors
 from reports.metrics import Summary
+from reports.quality import MeasureRow, measure_rows
 from reports.side_by_side import COSTS, SideBySide, side_by_side
 from reports.tables import (
     BACKGROUND,
@@ -78,6 +80,8 @@ class Report:
     sections: list[Section]
     forms: SideBySide
     occupancy: list[OccupancyRow]
+    measures: list[MeasureRow]
+    algorithms: list[AlgorithmTable]
     layers: list[LayerType]
     pictures: list["Picture"]
 
@@ -130,6 +134,8 @@ def compose(
         sections=sections(summary, elsewhere=COSTS),
         forms=side_by_side(summary, anchors(), {s.name: s.undone for s in stages if s.undone}),
         occupancy=occupancy_rows(summary),
+        measures=measure_rows(summary),
+        algorithms=algorithm_tables(summary),
         layers=layers,
         pictures=pictures,
     )

@@ -10,7 +10,7 @@ MISSING = "\u2014"
 
 # title of a section -> the first parts of the names it shows; the last one takes what is left
 _SECTIONS = {
-    "Compression quality": ("emd",),
+    "Compression quality": ("emd", "quality"),
     "Bit accuracy": ("csim", "cosim", "rtlsim", "gatesim", "equivalence", "golden"),
     "Cost of the network": ("flops", "macs", "bops", "params", "weight_bits", "decoder"),
     "Cost of the hardware": ("latency", "ii", "timing", "fpga", "asic", "hls", "block"),
@@ -31,6 +31,7 @@ _LABELS = {
     "emd.modules": "Validation modules measured",
     "emd.empty": "Empty modules (not in the mean)",
     "emd.empty_output": "Modules that come back empty",
+    "quality.bits": "Bits sent of a module",
     "emd.plain.mean": "Plain training, as trained: mean",
     "emd.plain.std": "Plain training: standard deviation",
     "emd.plain.standard_error": "Plain training: standard error",
@@ -111,6 +112,10 @@ EVIDENCE = {
     Evidence.PNR: "after placement and routing",
 }
 _OCCUPANCY = re.compile(r"emd\.occupancy\.(\d+)-(\d+)\.(\w+)")
+# shown by bin (here and in reports.algorithms), or as one row a measure (reports.quality)
+_IN_OWN_TABLES = re.compile(
+    r"emd\.(?:occupancy|charge)\.\S+|baseline\.\S+|link\.bits|quality\.\w+\.\w+"
+)
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,7 @@ def sections(summary: Summary, elsewhere: Collection[str] = ()) -> list[Section]
     rest = [
         metric
         for metric in summary.metrics
-        if metric.name not in elsewhere and not _OCCUPANCY.fullmatch(metric.name)
+        if metric.name not in elsewhere and not _IN_OWN_TABLES.fullmatch(metric.name)
     ]
     found = []
     for title, prefixes in _SECTIONS.items():

@@ -28,6 +28,9 @@ def print_report(report: Report, console: Console) -> None:
     _print_reasons(report.forms.gaps, console)
     if report.occupancy:
         console.print(_occupancy_table(report))
+    if report.measures:
+        console.print(_measure_table(report))
+    _print_algorithms(report, console)
     console.print(_stage_table(report))
     console.print(_check_table(report))
     for check in report.checks:
@@ -102,6 +105,38 @@ def _occupancy_table(report: Report) -> Table:
     for row in report.occupancy:
         table.add_row(row.cells, row.modules, row.mean, row.std, row.median, row.quantiles)
     return table
+
+
+def _measure_table(report: Report) -> Table:
+    table = _table("Other measures of quality", "measure")
+    for heading in ("mean", "std", "median"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("unit")
+    table.add_column("better")
+    for row in report.measures:
+        table.add_row(Text(row.label), row.mean, row.std, row.median, row.unit, row.best)
+    return table
+
+
+def _print_algorithms(report: Report, console: Console) -> None:
+    """Distances of the other algorithms by occupancy; those by charge are in report.md and HTML."""
+    for part in report.algorithms[:1]:
+        table = _table(
+            f"\nOther algorithms on the same modules [half pitch], *: the best\n{part.title}",
+            "algorithm",
+            "form",
+        )
+        for heading in ("bits", *part.columns):
+            table.add_column(heading, justify="right")
+        for row in part.rows:
+            means = [
+                Text(f"{mean.brief}*" if mean.best else mean.brief, "bold" if mean.best else "")
+                for mean in row.means
+            ]
+            table.add_row(Text(row.name), row.form, row.bits, *means)
+        console.print(table)
+        for finding in part.findings:
+            console.print(Text(finding))
 
 
 def _stage_table(report: Report) -> Table:
