@@ -10,7 +10,7 @@ from reports.algorithms import AlgorithmTable, algorithm_tables
 from reports.anchors import anchors
 from reports.metrics import Summary
 from reports.quality import MeasureRow, measure_rows
-from reports.side_by_side import COSTS, SideBySide, side_by_side
+from reports.side_by_side import COSTS, MEASURED_BY, SideBySide, side_by_side
 from reports.tables import (
     BACKGROUND,
     EVIDENCE,
@@ -124,7 +124,9 @@ def compose(
         budgets: bounds by metric name, from the target.
         layers: fixed-point types of the HLS C++; empty where there is none.
     """
-    checks = judge(summary, budgets)
+    undone = {stage.name: stage.undone for stage in stages if stage.undone}
+    missing = {part: undone[stage] for part, stage in MEASURED_BY.items() if stage in undone}
+    checks = judge(summary, budgets, missing)
     return Report(
         summary=summary,
         description=description,
@@ -132,7 +134,7 @@ def compose(
         checks=checks,
         stages=stages,
         sections=sections(summary, elsewhere=COSTS),
-        forms=side_by_side(summary, anchors(), {s.name: s.undone for s in stages if s.undone}),
+        forms=side_by_side(summary, anchors(), undone),
         occupancy=occupancy_rows(summary),
         measures=measure_rows(summary),
         algorithms=algorithm_tables(summary),

@@ -74,10 +74,15 @@ _WHERE_MEASURED: dict[str, Bounds] = {
 }
 
 
-def judge(summary: Summary, budgets: Mapping[str, Bounds]) -> list[Check]:
+def judge(
+    summary: Summary, budgets: Mapping[str, Bounds], undone: Mapping[str, str] | None = None
+) -> list[Check]:
     """Judge each form of the design on its own, on the strongest evidence that it has.
 
     Bit accuracy is always demanded: of the C++, and of whatever else was compared.
+
+    Args:
+        undone: why metrics may be missing, by the first part of their names.
     """
     demands = _ALWAYS | dict(budgets)
     demands |= {name: bounds for name, bounds in _WHERE_MEASURED.items() if _tried(summary, name)}
@@ -85,7 +90,7 @@ def judge(summary: Summary, budgets: Mapping[str, Bounds]) -> list[Check]:
         check
         for name, bounds in demands.items()
         for variant in _variants(summary, name)
-        for check in _judge(summary, name, variant, bounds)
+        for check in _judge(summary, name, variant, bounds, undone or {})
     ]
 
 
@@ -124,12 +129,19 @@ def _tried(summary: Summary, name: str) -> bool:
     )
 
 
-def _judge(summary: Summary, name: str, variant: str | None, bounds: Bounds) -> list[Check]:
+def _judge(
+    summary: Summary,
+    name: str,
+    variant: str | None,
+    bounds: Bounds,
+    undone: Mapping[str, str],
+) -> list[Check]:
     measured = [metric for metric in strongest(summary, name) if metric.variant == variant]
     if not measured:
         record = next((m for m in summary.metrics if m.name == name and m.variant == variant), None)
         demand = _demand(bounds, record.unit if record else "")
-        reason = (record.reason if record else None) or "no step measures it"
+        missing = undone.get(name.split(".", maxsplit=1)[0], "no step measures it")
+        reason = (record.reason if record else None) or missing
         # vectors were compared and yet no count stands: something else about the design is wrong
         undecided = _compared(summary, name, variant)
         outcome = Outcome.FAIL if undecided else Outcome.NOT_MEASURED

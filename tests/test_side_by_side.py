@@ -98,6 +98,13 @@ def test_timing_is_of_the_fpga_where_no_asic_was_synthesised():
     assert (column["Look-up tables"], column["Slack ns"]) == ("5", "-0.2")
 
 
+def test_what_the_rtl_generator_tells_is_an_estimate():
+    table = _table(_metric("fpga.lut", 4, Evidence.ESTIMATE, "generated"))
+    assert _column(table, "generated RTL", "estimate")["Look-up tables"] == "4"
+    names = [name for gap in table.gaps for name in gap.names]
+    assert not any(name.startswith("generated RTL [estimate]") for name in names)
+
+
 def test_any_other_form_gets_a_column():
     table = _table(_metric("fpga.lut", 7, Evidence.PNR, "tripled"), _metric("ii.cycles", 3, RTL))
     assert _column(table, "tripled routed FPGA", "pnr")["Look-up tables"] == "7"
@@ -152,7 +159,14 @@ def test_anchors_are_published_figures_with_their_sources():
 
 def _report(*metrics: Metric, stages=()):
     summary = _summary(*metrics)
-    return compose(summary, description="", budgets={}, stages=list(stages), layers=[], pictures=[])
+    return compose(
+        summary,
+        description="",
+        budgets={"asic.area_um2": Budget(max=9e5)},
+        stages=list(stages),
+        layers=[],
+        pictures=[],
+    )
 
 
 def _printed(report, width: int) -> str:
@@ -238,6 +252,19 @@ def test_one_form_that_fails_fails_the_design_and_is_named():
     assert overall(checks) is Outcome.FAIL
     (failed,) = [check for check in checks if check.outcome is Outcome.FAIL]
     assert failed.subject == "asic.area_um2 (reconfigurable)"
+
+
+def test_a_demand_that_nothing_measured_says_what_to_run():
+    def why(*stages: StageState) -> str:
+        (check,) = [
+            c for c in _report(*_csim(), stages=stages).checks if c.metric == "asic.area_um2"
+        ]
+        assert check.outcome is Outcome.NOT_MEASURED
+        return check.reason
+
+    assert why(StageState("synth", Progress.MISSING, "make synth")) == "not done; make synth"
+    assert why(StageState("synth", Progress.SKIPPED, "no Liberty")) == "no Liberty"
+    assert why() == "no step measures it"
 
 
 def test_a_form_without_figure_is_not_measured():
