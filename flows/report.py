@@ -87,11 +87,6 @@ def collect(build: Path, model: str, target: str, data: Path | None = None) -> R
     if not hls_is_stale and states["vendor"].progress is Progress.MISSING:
         metrics += vendor_metrics(of_target, None)  # of tools run by hand
     remedies = {step.name: f"not done; {step.remedy}" for step in steps}
-    no_tool = (
-        f"no Vitis HLS or Catapult report in {of_target.hls}; "
-        f"{next(step.remedy for step in steps if step.name == 'vendor')} runs the vendor tool "
-        "(make doctor tells whether it is installed)"
-    )
     summary = summarise(
         of_model.folder.name,
         of_target.folder.name,
@@ -101,7 +96,7 @@ def collect(build: Path, model: str, target: str, data: Path | None = None) -> R
             "data": remedies["data"],
             "emd": remedies["evaluate"],
             **dict.fromkeys(("flops", "macs", "bops", "params"), remedies["flops"]),
-            **dict.fromkeys(("latency", "ii", "fpga"), no_tool),
+            **dict.fromkeys(("latency", "ii", "fpga"), remedies["vendor"]),
         },
         provenance=provenance(model_hash=file_hash(encoder) if encoder.is_file() else None),
     )

@@ -82,7 +82,7 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
         Stage(
             "vendor",
             of_target.vendor_metrics,
-            f"make vendor {for_target}",
+            f"make vendor {for_target} (needs Vitis HLS or Catapult: make doctor)",
             ("latency.ns", "latency.cycles"),
             encoder,
         ),
