@@ -163,6 +163,10 @@ class _Form:
         return level, technologies.index(self.technology), rank, self.variant or ""
 
 
+# of one form, by name; several where several tools tell the same
+_Figures = dict[str, list[Metric]]
+
+
 def side_by_side(
     summary: Summary, anchors: Iterable[Anchor], undone: Mapping[str, str]
 ) -> SideBySide:
@@ -172,10 +176,11 @@ def side_by_side(
         undone: why a stage has no results, by the stage's name.
     """
     shown = {name for line in _LINES for name in line.metrics}
-    found: dict[_Form, dict[str, Metric]] = {form: {} for form in _usual_forms(summary)}
+    found: dict[_Form, _Figures] = {form: {} for form in _usual_forms(summary)}
     for metric in summary.metrics:
         if metric.name in shown:
-            found.setdefault(_form_of(metric, summary), {}).setdefault(metric.name, metric)
+            figures = found.setdefault(_form_of(metric, summary), {})
+            figures.setdefault(metric.name, []).append(metric)
     forms = sorted(found, key=lambda form: form.place)
     return SideBySide(
         labels=tuple(line.label for line in _LINES),
@@ -217,14 +222,18 @@ def _technology(metric: Metric, summary: Summary) -> str:
     return _ASIC if any(name.startswith("asic.") for name in same) else _FPGA
 
 
-def _column(form: _Form, metrics: Mapping[str, Metric]) -> Column:
+def _column(form: _Form, figures: _Figures) -> Column:
     cells = []
     for line in _LINES:
-        values = [metrics[name].value for name in line.metrics if name in metrics]
-        value = next((value for value in values if value is not None), None)
-        promised = bool(values) or any(name in form.expected for name in line.metrics)
-        cells.append(_cell(value) if value is not None else MISSING if promised else "")
+        names = [name for name in line.metrics if name in figures]
+        values = next(filter(None, (_values(figures, name) for name in names)), [])
+        promised = bool(names) or any(name in form.expected for name in line.metrics)
+        cells.append(" / ".join(dict.fromkeys(map(_cell, values))) or (MISSING if promised else ""))
     return Column(form.title, form.evidence.value, tuple(cells))
+
+
+def _values(figures: _Figures, name: str) -> list[object]:
+    return [metric.value for metric in figures.get(name, []) if metric.value is not None]
 
 
 def _cell(value: object) -> str:
@@ -241,20 +250,17 @@ def _published(anchor: Anchor) -> Column:
     )
 
 
-def _gaps(
-    form: _Form, metrics: Mapping[str, Metric], undone: Mapping[str, str]
-) -> list[tuple[str, str]]:
+def _gaps(form: _Form, figures: _Figures, undone: Mapping[str, str]) -> list[tuple[str, str]]:
     """What the column lacks and why, as pairs of name and reason."""
     lacking: dict[str, str] = {}
-    for name in dict.fromkeys((*form.expected, *metrics)):
-        metric = metrics.get(name)
-        if metric is None or metric.value is None:
+    for name in dict.fromkeys((*form.expected, *figures)):
+        if not _values(figures, name):
             by_hls = form.variant is None and form.evidence is not Evidence.CSIM
             stage = "vendor" if by_hls else MEASURED_BY[name.split(".")[0]]
-            lacking[name] = (metric.reason if metric else None) or undone.get(stage, "not measured")
+            told = [metric.reason for metric in figures.get(name, []) if metric.reason]
+            lacking[name] = next(iter(told), undone.get(stage, "not measured"))
     where = f"{form.title} [{form.evidence.value}]"
-    whole = not any(metric.value is not None for metric in metrics.values())
     gaps = group_gaps(lacking.items())
-    if whole and len(gaps) == 1:
+    if len(gaps) == 1 and not any(_values(figures, name) for name in figures):
         return [(where, gaps[0].reason)]
     return [(f"{where} {', '.join(gap.names)}", gap.reason) for gap in gaps]

@@ -105,6 +105,15 @@ def test_what_the_rtl_generator_tells_is_an_estimate():
     assert not any(name.startswith("generated RTL [estimate]") for name in names)
 
 
+def test_what_two_tools_tell_of_one_form_is_shown_both():
+    area = _metric("asic.area_um2", 1.0, NETLIST, "generated")
+    paths = [_metric("timing.critical_path_ns", ns, NETLIST, "generated") for ns in (9.5, 10.25)]
+    column = _column(_table(area, *paths), "generated ASIC netlist", "synth")
+    assert column["Critical path ns"] == "9.5 / 10.25"
+    bound = {"timing.critical_path_ns": Budget(max=10.0)}
+    assert [c.outcome for c in judge(_summary(*paths), bound)][1:] == [Outcome.PASS, Outcome.FAIL]
+
+
 def test_any_other_form_gets_a_column():
     table = _table(_metric("fpga.lut", 7, Evidence.PNR, "tripled"), _metric("ii.cycles", 3, RTL))
     assert _column(table, "tripled routed FPGA", "pnr")["Look-up tables"] == "7"
