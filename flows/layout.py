@@ -98,18 +98,13 @@ class ModelLayout:
 
     @property
     def evaluation(self) -> Path:
-        """Per-module results for the plots: EMD, occupancy, sample displays."""
+        """Per-module results for the plots: every measure, of the other algorithms too."""
         return self.evaluate / "evaluation.npz"
 
     @property
     def arithmetic(self) -> Path:
         """Curves of plain and hardware-exact training; only of a model in the chip's arithmetic."""
         return self.evaluate / "arithmetic.npz"
-
-    @property
-    def baseline_metrics(self) -> Path:
-        """The other compression algorithms on the same modules, where asked for."""
-        return self.evaluate / "baselines.json"
 
     @property
     def complexity_metrics(self) -> Path:

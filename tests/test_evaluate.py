@@ -12,6 +12,7 @@ from flows.evaluate import evaluate
 from flows.layout import ModelLayout, model_layout
 from hw.errors import InputError
 from models.emd import emd
+from models.measures import MEASURES
 from models.quality import OCCUPANCY_BINS, in_bin, occupancy
 from reports.metrics import read_metrics
 
@@ -80,6 +81,59 @@ def test_metrics_and_per_module_results_are_written(trained):
         "emd_occupancy.png",
         "displays.png",
     }
+
+
+def test_the_other_algorithms_are_measured_on_the_same_modules(trained):
+    values = _evaluate(trained)
+    calq = np.load(trained.validation)["calq"]
+    filled = calq.sum(axis=1) > 0
+    kept = np.where(calq > 47.25, calq, 0)
+    answered = kept.sum(axis=1) > 0
+    distances = emd(calq[answered], kept[answered])
+    name = "baseline.threshold.ideal"
+    assert values[f"{name}.emd.mean"] == pytest.approx(distances.mean(), abs=1e-6)
+    assert values[f"{name}.emd.modules"] == answered.sum() < filled.sum()
+    assert values[f"{name}.emd.empty_output"] == (filled & ~answered).sum()
+    assert values[f"{name}.zero_fraction.mean"] == pytest.approx(1 - answered.sum() / filled.sum())
+    light = filled & (calq.sum(axis=1) < 35)
+    assert values[f"{name}.emd.charge.0-1.empty_output"] == (light & ~answered).sum()
+    sizes = (kept > 0).sum(axis=1)[filled]
+    bits = np.where(sizes >= 8, 16 + 48 + 7 * sizes, 16 + 3 * (sizes > 0) + 13 * sizes)
+    assert values["baseline.threshold.chip.bits"] == pytest.approx(bits.mean())
+    assert values["link.bits"] == 160
+
+
+def test_every_value_of_every_module_is_kept_for_the_pictures(trained):
+    values = _evaluate(trained, full=True)
+    with np.load(trained.evaluation) as stored:
+        for measure in MEASURES:
+            for prefix, metric in (
+                ("", "emd" if measure.name == "emd" else f"quality.{measure.name}"),
+                ("baseline.ctc4.chip.", f"baseline.ctc4.chip.{measure.name}"),
+            ):
+                array = stored[f"{prefix}{measure.name}"]
+                assert array.shape == (300,) and np.isnan(array[::15]).all()
+                mean = np.nanmean(array.astype(float))
+                assert values[f"{metric}.mean"] == pytest.approx(mean, rel=1e-5, abs=1e-7)
+        assert stored["charge"] == pytest.approx(np.load(trained.validation)["calq"].sum(1) / 35)
+        assert (stored["baseline.ctc4.chip.bits"] == 88).all()
+
+
+def test_the_links_are_those_of_the_model_or_as_asked(trained):
+    assert _evaluate(trained, elinks=2)["baseline.best_choice.chip.bits"] == 64
+    settings = json.loads(trained.settings.read_text())
+    settings |= {"elinks": 3, "formats": {"output": "ufixed<5,1,RND_CONV,SAT>"}}
+    trained.settings.write_text(json.dumps(settings))
+    values = _evaluate(trained)
+    assert (values["link.bits"], values["baseline.best_choice.chip.bits"]) == (96, 90)
+    assert values["quality.bits"] == 5 + 9 + 16 * 5
+    settings["model"] = {"econ_t": {"elinks": 2}}
+    trained.settings.write_text(json.dumps(settings))
+    assert _evaluate(trained)["link.bits"] == 64
+
+
+def test_the_other_algorithms_can_be_left_out(trained):
+    assert not any(name.startswith("baseline") for name in _evaluate(trained, baselines=False))
 
 
 def test_a_limit_takes_modules_evenly_and_full_takes_all(trained):
