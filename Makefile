@@ -10,7 +10,7 @@ TARGET  ?= econ_t## hardware target (hw/targets/*.yaml), or a path to such a YAM
 DATA    ?=## CSV file or folder of real data; empty: generated data
 EPOCHS  ?= 10## most training epochs (early stopping may end sooner)
 EVENTS  ?= 500000## modules to generate where DATA is empty
-VECTORS ?= 100000## least number of modules in the C-simulation
+VECTORS ?= 100000## least number of modules in each simulation
 SEED    ?= 1## seed of generator, split, training and stimulus
 VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
 BUILD   ?= build## folder for all results
@@ -32,6 +32,9 @@ COMPLEXITY_METRICS := $(DESIGN)/complexity/metrics.json
 GRAPH_METRICS      := $(DESIGN)/graph/metrics.json
 HLS_METRICS        := $(IMPLEMENTATION)/hls_metrics.json
 CSIM_METRICS       := $(IMPLEMENTATION)/csim/metrics.json
+RTL_METRICS        := $(IMPLEMENTATION)/rtl_metrics.json
+RTLSIM_METRICS     := $(IMPLEMENTATION)/rtlsim/metrics.json
+RECONFIGURABLE_METRICS := $(IMPLEMENTATION)/rtlsim-reconfigurable/metrics.json
 VENDOR_METRICS     := $(IMPLEMENTATION)/vendor_metrics.json
 SUMMARY            := $(IMPLEMENTATION)/summary.json
 
@@ -39,7 +42,8 @@ SUMMARY            := $(IMPLEMENTATION)/summary.json
 # gives the verdict at its end; a stage asked for by name must have been done and passed (REQUIRE).
 REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) --require
 
-.PHONY: all help doctor status environment data train evaluate flops graph hls csim vendor report
+.PHONY: all help doctor status environment data train evaluate flops graph hls csim rtl rtlsim vendor report
+.PHONY: rtlsim-reconfigurable
 .PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
 all: report  ## the main job: data, training, HLS, C-simulation, report
 
@@ -73,6 +77,8 @@ stamp = mkdir -p $(@D) && { echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@; }
 %/train.settings: FORCE
 	+@$(call stamp,EPOCHS=$(EPOCHS) SEED=$(SEED) DATA=$(DATA))
 %/csim.settings: FORCE
+	+@$(call stamp,VECTORS=$(VECTORS) SEED=$(SEED))
+%/rtlsim.settings: FORCE
 	+@$(call stamp,VECTORS=$(VECTORS) SEED=$(SEED))
 %/vendor.settings: FORCE
 	+@$(call stamp,VENDOR=$(VENDOR) SEED=$(SEED))
@@ -109,11 +115,26 @@ csim: $(CSIM_METRICS)  ## compile the C++ and compare its integer codes with Ker
 $(CSIM_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/csim.settings
 	$(FLOWS) csim --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
 
+rtl: $(RTL_METRICS)  ## make Verilog of the encoder for TARGET, its weights wired in
+	$(REQUIRE) rtl
+$(RTL_METRICS): $(HLS_METRICS)
+	$(FLOWS) rtl --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
+
+rtlsim: $(RTLSIM_METRICS)  ## simulate the Verilog and compare its integer codes with Keras: 0 mismatches
+	$(REQUIRE) rtlsim
+$(RTLSIM_METRICS): $(RTL_METRICS) $(IMPLEMENTATION)/rtlsim.settings
+	$(FLOWS) rtlsim --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
+
+rtlsim-reconfigurable: $(RECONFIGURABLE_METRICS)  ## the same of the chip's own RTL, of an econ_t model (builds for minutes)
+	$(REQUIRE) rtlsim-reconfigurable
+$(RECONFIGURABLE_METRICS): $(TRAIN_METRICS) $(IMPLEMENTATION)/rtlsim.settings $(wildcard hw/rtl/*.sv hw/targets/$(TARGET).yaml $(TARGET))
+	$(FLOWS) rtlsim-reconfigurable --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
+
 vendor: $(VENDOR_METRICS)  ## run Vitis HLS or Catapult on the HLS project (hours; never part of another target)
 $(VENDOR_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/vendor.settings
 	$(FLOWS) vendor --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) $(VENDOR)
 
-report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS)  ## all numbers in one table, summary.json, report.md, report.html
+report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS)  ## all numbers in one table, summary.json, report.md, report.html
 	$(FLOWS) report --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
 
 status: .venv/.installed  ## which stages of MODEL on TARGET are done

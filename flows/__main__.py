@@ -16,6 +16,12 @@ STEPS = {
     "flops": ("flows.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),
     "hls": ("flows.hls", "convert the trained encoder to an HLS C++ project"),
     "csim": ("flows.csim", "compile the C++ and compare its integer codes with Keras"),
+    "rtl": ("flows.rtl", "make Verilog of the encoder, its weights wired in"),
+    "rtlsim": ("flows.rtlsim", "simulate the Verilog and compare its integer codes with Keras"),
+    "rtlsim-reconfigurable": (
+        "flows.rtlsim_reconfigurable",
+        "simulate the reconfigurable ECON-T RTL against golden model and CMS emulator",
+    ),
     "vendor": ("flows.vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects"),
     "report": ("flows.report", "collect all metrics in summary.json, report.md and report.html"),
     "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),

@@ -230,6 +230,15 @@ class TargetLayout:
         return self.folder / "report.md"
 
     @property
+    def reconfigurable(self) -> Path:
+        """Simulation of the chip's own RTL; only of an encoder in the chip's arithmetic."""
+        return self.folder / "rtlsim-reconfigurable"
+
+    @property
+    def reconfigurable_metrics(self) -> Path:
+        return self.reconfigurable / "metrics.json"
+
+    @property
     def html(self) -> Path:
         return self.folder / "report.html"
 
@@ -242,6 +251,11 @@ def data_layout(build: Path, data: Path | None) -> DataLayout:
 def cache_folder(build: Path) -> Path:
     """Fast copies of the CSV files read, by their content, so one folder for all data sets."""
     return build / "data" / ".cache"
+
+
+def reconfigurable_folder(build: Path) -> Path:
+    """Compiled simulations of the reconfigurable RTL, which serve all models."""
+    return build / ".reconfigurable"
 
 
 def model_layout(build: Path, model: str) -> ModelLayout:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,8 @@ from hw.fixed_point import Codes, parse_format
 from hw.generated_rtl import GeneratedRtl, RtlPort, read_rtl
 from hw.network_logic import NoLogic
 from hw.verilator import Design, version
-from reports.metrics import Evidence, Metric, read_metrics, write_metrics
+from reports.metrics import read_metrics, write_metrics
+from reports.rtlsim import rtlsim_metrics
 from reports.side_by_side import GENERATED
 from testbench.comparison import Comparison
 from testbench.rtlsim import (
@@ -242,30 +242,6 @@ def timing(run: RtlRun, clock_period_ns: float) -> dict[str, float]:
         "latency.ns": run.latency * clock_period_ns,
         "ii.cycles": run.initiation_interval,
     }
-
-
-_UNITS = {
-    "rtlsim.vectors": ("vectors", None),
-    "rtlsim.mismatches": ("vectors", "lower"),
-    "rtlsim.vectors_per_second": ("vectors/s", "higher"),
-    "latency.cycles": ("cycles", "lower"),
-    "latency.ns": ("ns", "lower"),
-    "ii.cycles": ("cycles", "lower"),
-}
-
-
-def rtlsim_metrics(
-    variant: str, figures: dict[str, float], reason: str | None = None
-) -> list[Metric]:
-    """Records of what was measured; what was not has the reason."""
-    metrics = []
-    for name, (unit, better) in _UNITS.items():
-        value = figures.get(name)
-        record: dict[str, Any] = {"name": name, "value": value, "unit": unit, "better": better}
-        if value is None or name == "rtlsim.mismatches":
-            record["reason"] = reason
-        metrics.append(Metric(**record, evidence=Evidence.RTLSIM, variant=variant))
-    return metrics
 
 
 def _write_difference(file: Path, case: _Case, comparison: Comparison, message: str) -> None:

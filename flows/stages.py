@@ -5,11 +5,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.arithmetic import compared_layout
-from flows.layout import DataLayout, data_layout, model_layout, target_layout
+from flows.layout import (
+    DataLayout,
+    ModelLayout,
+    TargetLayout,
+    data_layout,
+    model_layout,
+    target_layout,
+)
 from flows.provenance import file_hash
 from flows.trained_model import read_settings
 from reports.metrics import Metric, read_metrics
 from reports.report import Progress, StageState
+from reports.rtlsim import rtlsim_metrics
+from reports.side_by_side import RECONFIGURABLE
 from reports.tables import format_value
 
 
@@ -24,6 +33,7 @@ class Stage:
         key_figures: metric names, the first one that is there is shown.
         encoder: the encoder that it measures; None where it measures none.
         compared: another one that it measures along with it.
+        promised: its metrics without values, where a report shows them though it is not done.
     """
 
     name: str
@@ -32,6 +42,7 @@ class Stage:
     key_figures: tuple[str, ...]
     encoder: Path | None = None
     compared: Path | None = None
+    promised: tuple[Metric, ...] = ()
 
 
 def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage]:
@@ -80,12 +91,44 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
             encoder,
         ),
         Stage(
+            "rtl",
+            of_target.rtl_metrics,
+            f"make rtl {for_target}",
+            ("fpga.lut",),
+            encoder,
+        ),
+        Stage(
+            "rtlsim",
+            of_target.rtlsim_metrics,
+            f"make rtlsim {for_target}",
+            ("rtlsim.mismatches",),
+            encoder,
+        ),
+        *_of_the_chip(of_model, of_target, for_target),
+        Stage(
             "vendor",
             of_target.vendor_metrics,
             f"make vendor {for_target} (needs Vitis HLS or Catapult: make doctor)",
             ("latency.ns", "latency.cycles"),
             encoder,
         ),
+    ]
+
+
+def _of_the_chip(of_model: ModelLayout, of_target: TargetLayout, for_target: str) -> list[Stage]:
+    """The stage that only an encoder in the ECON-T's arithmetic can go through."""
+    if not ((read_settings(of_model) or {}).get("model") or {}).get("econ_t"):
+        return []
+    remedy = f"make rtlsim-reconfigurable {for_target}"
+    return [
+        Stage(
+            "rtlsim-reconfigurable",
+            of_target.reconfigurable_metrics,
+            remedy,
+            ("rtlsim.mismatches",),
+            of_model.network("encoder"),
+            promised=tuple(rtlsim_metrics(RECONFIGURABLE, {}, f"not done; {remedy}")),
+        )
     ]
 
 
@@ -105,7 +148,7 @@ def result(stage: Stage) -> tuple[StageState, list[Metric]]:
         InputError: its metrics file is damaged.
     """
     if not stage.metrics.is_file():
-        return StageState(stage.name, Progress.MISSING, stage.remedy), []
+        return StageState(stage.name, Progress.MISSING, stage.remedy), list(stage.promised)
     metrics = read_metrics(stage.metrics)
     written = datetime.fromtimestamp(stage.metrics.stat().st_mtime, tz=UTC)
     if _is_stale(stage, metrics):

@@ -25,8 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--require",
         metavar="STAGE",
-        choices=("data", "train", "evaluate", "flops", "hls", "csim"),
-        help="print nothing; fail unless this stage is done and, for csim, found no mismatch",
+        choices=(
+            *("data", "train", "evaluate", "flops", "hls", "csim", "rtl", "rtlsim"),
+            "rtlsim-reconfigurable",
+        ),
+        help="print nothing; fail unless this stage is done and, where it compares codes, found no "
+        "mismatch",
     )
 
 
@@ -58,6 +62,6 @@ def _require(step: Stage) -> None:
             f"stage {step.name} {what.get(found.progress, 'is stale')}: {found.detail}"
         )
     for metric in read_metrics(step.metrics):
-        if metric.name == "csim.mismatches" and metric.value != 0:
+        if metric.name in ("csim.mismatches", "rtlsim.mismatches") and metric.value != 0:
             why = f": {metric.reason}" if metric.reason else ""
             raise CheckFailed(f"{metric.name} is {metric.value}, demanded 0{why}")

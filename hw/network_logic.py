@@ -272,8 +272,12 @@ def _require_room(
     """Order does not matter to a sum that wraps; to one that saturates it would."""
     if number.overflow == "WRAP":
         return
-    reach = np.array([max(abs(v.low), abs(v.high)) for v in x]) @ abs(weights) + abs(bias)
-    if reach.size and reach.max() + len(x) * number.step > number.max_value:
+    ends = np.array([(v.low, v.high) for v in x]).reshape(-1, 2, 1) * weights[:, None]
+    slack = len(x) * number.step  # of rounded products
+    low = ends.min(axis=1).clip(max=0).sum(axis=0) + np.minimum(bias, 0)
+    high = ends.max(axis=1).clip(min=0).sum(axis=0) + np.maximum(bias, 0)
+    too_low = (low < 0).any() and low.min() - slack < number.min_value
+    if too_low or high.max() + slack > number.max_value:
         raise NoLogic(
             f"layer '{layer.name}' sums in the format {number}, which it can leave: the order of "
             "the sum would matter; give it more integer bits, or the overflow mode WRAP"
@@ -303,16 +307,31 @@ def _round(v: Any, number: FixedFormat, layer: Any) -> Any:
     if v.low == v.high:
         return _constant(_unlimited(number).quantise(v.low).item())
     if number.rounding == "RND_CONV":
-        k, i, _ = v.kif
-        return v.quantize(k, max(i, -number.fraction) + 1, number.fraction, "WRAP", "RND_CONV")
+        return _round_to_even(v, number.fraction)
     (steps, lsbs), (negative_steps, negative_lsbs) = _OFFSETS[number.rounding]
     offset = steps * number.step + lsbs * v.step
     negative = negative_steps * number.step + negative_lsbs * v.step
     shifted = v + offset
     if v.low < 0 and negative != offset:
-        shifted = shifted + _scaled(v.is_negative(), negative - offset)
+        shifted = shifted + v.is_negative() * (negative - offset)
     k, i, _ = shifted.kif
     return shifted.quantize(k, max(i, 1 - number.fraction), number.fraction, "WRAP", "TRN")
+
+
+def _round_to_even(v: Any, fraction: int) -> Any:
+    """The nearest multiple of 2**-fraction, of two equally near ones the even multiple.
+
+    Half a step is added and what is below the step cut off; after a tie nothing was below it, and
+    the lowest bit is cleared.
+    """
+    step = 2.0**-fraction
+    raised = v + step / 2
+    k, i, below = raised.kif
+    i = max(i, 2 - fraction)
+    rest = raised.quantize(0, -fraction, below, "WRAP", "TRN")
+    lowest = raised.quantize(0, 1 - fraction, fraction, "WRAP", "TRN")
+    upper = raised.quantize(k, i, fraction - 1, "WRAP", "TRN")
+    return upper + (rest.unary_bit_op("any") * step & lowest)
 
 
 def _limit(v: Any, number: FixedFormat) -> Any:
@@ -349,10 +368,6 @@ def _largest(terms: Variables) -> Any:
     for term in terms[1:]:
         found = found.max_of(term)
     return found
-
-
-def _scaled(v: Any, factor: float) -> Any:
-    return v * factor
 
 
 def _constant(value: float) -> Any:
