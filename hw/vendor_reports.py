@@ -259,10 +259,12 @@ def parse_vivado_utilisation(path: Path | str) -> list[Figure]:
         raise InputError(f"{path}: no row '{labels[0]}'; not a complete utilization report")
 
     tiles = figure("fpga.bram", ("Block RAM Tile",), "RAMB18")
+    carry = [label for label in ("CARRY8", "CARRY4") if label in used]  # UltraScale, 7 series
     return [
         figure("fpga.lut", ("CLB LUTs", "Slice LUTs"), "LUT"),
         figure("fpga.ff", ("CLB Registers", "Slice Registers", "Registers"), "FF"),
         figure("fpga.dsp", ("DSPs", "DSP Slices"), "DSP"),
+        *(figure("fpga.carry", (label,), label) for label in carry),
         replace(tiles, value=None if tiles.value is None else int(2 * tiles.value)),
     ]
 

@@ -253,14 +253,17 @@ def _published(anchor: Anchor) -> Column:
 def _gaps(form: _Form, figures: _Figures, undone: Mapping[str, str]) -> list[tuple[str, str]]:
     """What the column lacks and why, as pairs of name and reason."""
     lacking: dict[str, str] = {}
+    told = {
+        n for line in _LINES if any(_values(figures, m) for m in line.metrics) for n in line.metrics
+    }
     for name in dict.fromkeys((*form.expected, *figures)):
-        if not _values(figures, name):
+        if name not in told:
             by_hls = form.variant is None and form.evidence is not Evidence.CSIM
             stage = "vendor" if by_hls else MEASURED_BY[name.split(".")[0]]
-            told = [metric.reason for metric in figures.get(name, []) if metric.reason]
-            lacking[name] = next(iter(told), undone.get(stage, "not measured"))
+            reasons = [metric.reason for metric in figures.get(name, []) if metric.reason]
+            lacking[name] = next(iter(reasons), undone.get(stage, "not measured"))
     where = f"{form.title} [{form.evidence.value}]"
     gaps = group_gaps(lacking.items())
-    if len(gaps) == 1 and not any(_values(figures, name) for name in figures):
+    if len(gaps) == 1 and not told:
         return [(where, gaps[0].reason)]
     return [(f"{where} {', '.join(gap.names)}", gap.reason) for gap in gaps]

@@ -1,12 +1,15 @@
 """The judgement, kept apart from the measurement: does the design keep what its target demands?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
 from reports.metrics import Metric, Summary
 from reports.summary import strongest
+
+HLS = "HLS"
+"""Name of the form that metrics without a variant are of, where there are others."""
 
 
 class Outcome(StrEnum):
@@ -86,12 +89,15 @@ def judge(
     """
     demands = _ALWAYS | dict(budgets)
     demands |= {name: bounds for name, bounds in _WHERE_MEASURED.items() if _tried(summary, name)}
-    return [
-        check
-        for name, bounds in demands.items()
-        for variant in _variants(summary, name)
-        for check in _judge(summary, name, variant, bounds, undone or {})
-    ]
+    checks = []
+    for name, bounds in demands.items():
+        variants = _variants(summary, name)
+        for variant in variants:
+            found = _judge(summary, name, variant, bounds, undone or {})
+            if variant is None and len(variants) > 1:
+                found = [replace(check, variant=HLS) for check in found]
+            checks += found
+    return checks
 
 
 def overall(checks: list[Check]) -> Outcome:

@@ -82,6 +82,7 @@ def test_vivado_synthesis_counts_block_ram_as_vitis_does():
         "fpga.lut": 28565,
         "fpga.ff": 7864,
         "fpga.dsp": 16,
+        "fpga.carry": 1790,
         "fpga.bram": 3,  # 1.5 tiles of two RAMB18 each
     }
     assert (figures[0].report.version, figures[0].report.evidence) == ("2024.1", "synth")
