@@ -64,20 +64,20 @@ class Mean:
     def text(self) -> str:
         """As `0.436 +- 0.002`, with the share left out where there is one."""
         if self.value is None or self.error is None:
-            return self._with_share(MISSING)
-        return self._with_share(f"{self.value:.3f} \u00b1 {self.error:.3f}")
+            return self._with_share(MISSING, " ({} empty)")
+        return self._with_share(f"{self.value:.3f} \u00b1 {self.error:.3f}", " ({} empty)")
 
     @property
     def brief(self) -> str:
         """As `0.436(2)`, the error in units of the last digit."""
         if self.value is None or self.error is None:
-            return self._with_share(MISSING)
-        return self._with_share(f"{self.value:.3f}({1000 * self.error:.0f})")
+            return self._with_share(MISSING, " {} empty")
+        return self._with_share(f"{self.value:.3f}({1000 * self.error:.0f})", " {} empty")
 
-    def _with_share(self, text: str) -> str:
+    def _with_share(self, text: str, words: str) -> str:
         if self.answered is None or self.answered == 1:
             return text
-        return f"{text} {_percent(1 - self.answered)} empty"
+        return text + words.format(_percent(1 - self.answered))
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _findings(
         if lost:
             sentences.append(
                 f"The autoencoder loses to {rival.name} ({rival.bits} bits) in "
-                + ("every column." if len(lost) == len(columns) else f"{', '.join(lost)}.")
+                + ("every column." if len(lost) == len(columns) else f"columns {', '.join(lost)}.")
             )
     return tuple(sentences) or (
         f"No algorithm within the links' bits has a distance smaller by {SIGNIFICANT:g} standard "

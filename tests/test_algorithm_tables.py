@@ -89,12 +89,13 @@ def test_a_mean_tells_its_error_and_what_it_leaves_out():
     rows = algorithm_tables(example())[0].rows
     assert rows[0].means[0].text == "1.000 \u00b1 0.010"
     assert rows[0].means[0].brief == "1.000(10)"
-    assert rows[3].means[0].text == "0.200 \u00b1 0.010 60% empty"
+    assert rows[3].means[0].text == "0.200 \u00b1 0.010 (60% empty)"
+    assert rows[3].means[0].brief == "0.200(10) 60% empty"
 
 
 def test_where_the_autoencoder_loses_is_said():
     (found,) = algorithm_tables(example())[0].findings
-    assert found == "The autoencoder loses to STC4 (136 bits) in all, 2 to 48."
+    assert found == "The autoencoder loses to STC4 (136 bits) in columns all, 2 to 48."
     (found,) = algorithm_tables(example((2.0, 0.01, 1000, 0)))[0].findings
     assert found == "The autoencoder loses to STC4 (136 bits) in every column."
 
@@ -151,7 +152,7 @@ def report() -> Report:
             )
         }
     )
-    return compose(found, description="d", budgets={}, stages=[], layers=[], pictures=[])
+    return compose(found, description="d", budgets={}, stages=[], layers=[])
 
 
 def test_they_have_tables_of_their_own(report):
@@ -170,7 +171,7 @@ def test_all_forms_of_the_report_show_them(report, capsys):
     for rendering in (page, text):
         for words in ("0.900 \u00b1 0.010", "from 1", "Telescope loss", "0.50 \u00b1 0.10"):
             assert words in rendering
-        assert "loses to STC4 (136 bits) in all, 2 to 48" in rendering
+        assert "loses to STC4 (136 bits) in columns all, 2 to 48" in rendering
     assert "<b>0.900 \u00b1 0.010</b>" in page and "**0.900 \u00b1 0.010**" in text
     assert "0.900(10)*" in terminal and "loses to STC4" in terminal
     rows = [line for line in text.splitlines() if line.startswith("| STC4 | chip")]
