@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reports.algorithms import AlgorithmTable, algorithm_tables
 from reports.anchors import anchors
 from reports.metrics import Summary
+from reports.netlist_cells import CellTable, cell_table
 from reports.quality import MeasureRow, measure_rows
 from reports.side_by_side import COSTS, MEASURED_BY, SideBySide, side_by_side
 from reports.tables import (
@@ -79,6 +80,7 @@ class Report:
     stages: list[StageState]
     sections: list[Section]
     forms: SideBySide
+    cells: CellTable
     occupancy: list[OccupancyRow]
     measures: list[MeasureRow]
     algorithms: list[AlgorithmTable]
@@ -135,6 +137,7 @@ def compose(
         stages=stages,
         sections=sections(summary, elsewhere=COSTS),
         forms=side_by_side(summary, anchors(), undone),
+        cells=cell_table(summary),
         occupancy=occupancy_rows(summary),
         measures=measure_rows(summary),
         algorithms=algorithm_tables(summary),

@@ -101,7 +101,7 @@ class Column:
         level: the evidence level, or `published`.
         cells: one a row: the value; MISSING where it should be there; empty where the form has no
             such figure.
-        note: of a published design: what it is, and its source.
+        note: what a netlist is mapped to; what a published design is, and its source.
     """
 
     title: str
@@ -125,8 +125,12 @@ class SideBySide:
 
     @property
     def notes(self) -> list[tuple[str, str]]:
-        """Title and note of each column that has a note."""
-        return [(column.title, column.note) for column in self.columns if column.note]
+        """Notes, each with the titles of its columns."""
+        titles: dict[str, list[str]] = {}
+        for column in self.columns:
+            if column.note:
+                titles.setdefault(column.note, []).append(column.title)
+        return [(", ".join(names), note) for note, names in titles.items()]
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,10 @@ def side_by_side(
     return SideBySide(
         labels=tuple(line.label for line in _LINES),
         units=tuple(line.unit for line in _LINES),
-        columns=(*(_column(form, found[form]) for form in forms), *map(_published, anchors)),
+        columns=(
+            *(_column(form, found[form], _mapped_to(form, summary)) for form in forms),
+            *map(_published, anchors),
+        ),
         gaps=tuple(group_gaps(gap for form in forms for gap in _gaps(form, found[form], undone))),
     )
 
@@ -222,14 +229,23 @@ def _technology(metric: Metric, summary: Summary) -> str:
     return _ASIC if any(name.startswith("asic.") for name in same) else _FPGA
 
 
-def _column(form: _Form, figures: _Figures) -> Column:
+def _mapped_to(form: _Form, summary: Summary) -> str:
+    name = {_FPGA: "fpga.family", _ASIC: "asic.library"}.get(form.technology)
+    for metric in summary.metrics:
+        key = (metric.name, metric.evidence, metric.variant)
+        if key == (name, form.evidence, form.variant) and metric.value:
+            return f"mapped to {metric.value}"
+    return ""
+
+
+def _column(form: _Form, figures: _Figures, note: str) -> Column:
     cells = []
     for line in _LINES:
         names = [name for name in line.metrics if name in figures]
         values = next(filter(None, (_values(figures, name) for name in names)), [])
         promised = bool(names) or any(name in form.expected for name in line.metrics)
         cells.append(" / ".join(dict.fromkeys(map(_cell, values))) or (MISSING if promised else ""))
-    return Column(form.title, form.evidence.value, tuple(cells))
+    return Column(form.title, form.evidence.value, tuple(cells), note)
 
 
 def _values(figures: _Figures, name: str) -> list[object]:
@@ -260,8 +276,9 @@ def _gaps(form: _Form, figures: _Figures, undone: Mapping[str, str]) -> list[tup
         if name not in told:
             by_hls = form.variant is None and form.evidence is not Evidence.CSIM
             stage = "vendor" if by_hls else MEASURED_BY[name.split(".")[0]]
+            general = undone.get(stage, "not measured")
             reasons = [metric.reason for metric in figures.get(name, []) if metric.reason]
-            lacking[name] = next(iter(reasons), undone.get(stage, "not measured"))
+            lacking[name] = next(iter(reasons), undone.get(f"{stage}-{form.variant}", general))
     where = f"{form.title} [{form.evidence.value}]"
     gaps = group_gaps(lacking.items())
     if len(gaps) == 1 and not told:

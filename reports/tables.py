@@ -102,6 +102,12 @@ _LABELS = {
     "fpga.ff": "Flip-flops",
     "fpga.dsp": "DSP blocks",
     "fpga.bram": "Block RAM",
+    "fpga.carry": "Carry cells",
+    "fpga.pass_through": "Look-up tables that pass one signal on",
+    "fpga.family": "FPGA family",
+    "asic.library": "Cell library",
+    "asic.reference_cell": "Cell that counts as one gate",
+    "asic.sequential_share": "Share of flip-flops in the area",
     "asic.area_score": "Catapult area score",
     "data.modules": "Modules",
     "data.empty": "Modules without charge",
@@ -121,9 +127,11 @@ EVIDENCE = {
     Evidence.PNR: "after placement and routing",
 }
 _OCCUPANCY = re.compile(r"emd\.occupancy\.(\d+)-(\d+)\.(\w+)")
-# shown by bin (here and in reports.algorithms), or as one row a measure (reports.quality)
+# shown by bin (here and in reports.algorithms), as one row a measure (reports.quality) or a kind of
+# cell (reports.netlist_cells)
 _IN_OWN_TABLES = re.compile(
     r"emd\.(?:occupancy|charge)\.\S+|baseline\.\S+|link\.bits|quality\.\w+\.\w+"
+    r"|asic\.cells\.\S+"
 )
 
 
@@ -263,10 +271,17 @@ def _section(title: str, members: Sequence[Metric]) -> Section:
     return Section(title, columns, tuple(_row(records, columns) for records in rows.values()))
 
 
+def _label(name: str) -> str:
+    if of_family := re.fullmatch(r"fpga\.(\w+)\.(\w+)", name):  # of another than the target's
+        family, figure = of_family.groups()
+        return f"{_LABELS.get(f'fpga.{figure}', figure)}, {family}"
+    return _LABELS.get(name, name)
+
+
 def _row(records: list[Metric], columns: tuple[Evidence, ...]) -> Row:
     first = records[0]
     values = {m.evidence: format_value(m.value) for m in records if m.value is not None}
-    label = _LABELS.get(first.name, first.name)
+    label = _label(first.name)
     return Row(
         name=first.name,
         label=f"{label} ({first.variant})" if first.variant else label,

@@ -155,6 +155,15 @@ def test_every_dash_has_a_reason():
         assert (MISSING in column.cells) == (f"{column.title} [{column.level}]" in explained)
 
 
+def test_what_a_netlist_is_mapped_to_is_told():
+    library = [_metric("asic.library", "Nangate", NETLIST, form) for form in FORMS]
+    family = _metric("fpga.family", "UltraScale+", NETLIST, "generated")
+    areas = [_metric("asic.area_um2", 1, NETLIST, form) for form in FORMS]
+    notes = dict(_table(*library, family, *areas).notes)
+    assert notes["generated ASIC netlist, reconfigurable ASIC netlist"] == "mapped to Nangate"
+    assert notes["generated FPGA netlist"] == "mapped to UltraScale+"
+
+
 def test_anchors_are_published_figures_with_their_sources():
     table = _table()
     asic = _column(table, "ECON-T ASIC", "published")
@@ -212,6 +221,29 @@ def test_the_costs_stand_in_one_table_only():
     report = _report(*_whole_flow(), _metric("fpga.bram", 3, NETLIST, "generated"))
     rows = {row.name for section in report.sections for row in section.rows}
     assert "fpga.bram" in rows and not rows & COSTS
+
+
+def test_cells_are_counted_in_a_table_of_their_own():
+    cells = [
+        _metric(f"asic.cells.{kind}", count, NETLIST, form)
+        for kind, form, count in (
+            ("INV_X1", "generated", 7),
+            ("XOR2_X1", "generated", 1000),
+            ("XOR2_X1", "reconfigurable", 3000),
+        )
+    ]
+    report = _report(*cells)
+    assert report.cells.forms == FORMS
+    assert report.cells.rows == (("XOR2_X1", ("1,000", "3,000")), ("INV_X1", ("7", MISSING)))
+    assert not any("cells" in row.name for section in report.sections for row in section.rows)
+    assert "| `XOR2_X1` | 1,000 | 3,000 |" in markdown(report, "plots")
+    assert "<code>XOR2_X1</code></td><td" in html(report)
+
+
+def test_figures_of_another_family_are_named():
+    report = _report(_metric("fpga.xc7.lut", 5, NETLIST, "generated"))
+    (row,) = [row for section in report.sections for row in section.rows if "xc7" in row.name]
+    assert row.label == "Look-up tables, xc7 (generated)"
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
