@@ -37,7 +37,7 @@ class Baseline:
 
     name: str
     form: str
-    values: dict[str, npt.NDArray[np.float64]]
+    values: dict[str, npt.NDArray[np.float32]]
     bits: npt.NDArray[np.int64] | None = None
 
     @property
@@ -61,11 +61,14 @@ def measure_baselines(
     algorithms = ideal.algorithms(elinks)
     with progress("other algorithms", 2 * len(algorithms) * len(calq)) as advance:
         for name, compress in algorithms.items():
-            values = measure_modules(calq, compress(calq), full=full, progress=advance)
-            found.append(Baseline(name, IDEAL, values))
             sent = on_chip[name](calq)
-            values = measure_modules(calq, sent.calq, full=full, progress=advance)
-            found.append(Baseline(name, CHIP, values, sent.bits))
+            for form, cells, bits in (
+                (IDEAL, compress(calq), None),
+                (CHIP, sent.calq, sent.bits),
+            ):
+                values = measure_modules(calq, cells, full=full, progress=advance)
+                narrow = {measure: v.astype(np.float32) for measure, v in values.items()}
+                found.append(Baseline(name, form, narrow, bits))
     return found
 
 
@@ -74,7 +77,7 @@ def baseline_arrays(baselines: list[Baseline]) -> dict[str, npt.NDArray]:
     arrays: dict[str, npt.NDArray] = {}
     for baseline in baselines:
         for name, values in baseline.values.items():
-            arrays[f"{baseline.key}.{name}"] = values.astype(np.float32)
+            arrays[f"{baseline.key}.{name}"] = values
         if baseline.bits is not None:
             arrays[f"{baseline.key}.bits"] = baseline.bits.astype(np.int16)
     return arrays

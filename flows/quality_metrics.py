@@ -76,7 +76,7 @@ def statistics_metrics(
 
 def binned_metrics(
     name: str,
-    values: npt.NDArray[np.float64],
+    values: npt.NDArray[np.floating],
     where: Coordinates,
     unit: str,
     *,
@@ -108,7 +108,7 @@ def binned_metrics(
 
 def measured_metrics(
     name: str,
-    values: npt.NDArray[np.float64],
+    values: npt.NDArray[np.floating],
     where: Coordinates,
     unit: str,
     *,

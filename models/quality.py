@@ -64,9 +64,9 @@ def summed_charge(calq: npt.NDArray) -> npt.NDArray[np.float64]:
     return calq.sum(axis=1, dtype=np.float64) / CALQ_PER_MIPT
 
 
-def statistics(values: npt.NDArray[np.float64]) -> Statistics:
+def statistics(values: npt.NDArray[np.floating]) -> Statistics:
     """Statistics of the values that are not NaN."""
-    known = values[~np.isnan(values)]
+    known = values[~np.isnan(values)].astype(np.float64)
     if not len(known):
         return Statistics(0, *[float("nan")] * 6)
     low, median, high = np.quantile(known, _MEDIAN_AND_SIGMA)
@@ -83,7 +83,7 @@ def statistics(values: npt.NDArray[np.float64]) -> Statistics:
 
 
 def profile(
-    values: npt.NDArray[np.float64], coordinate: npt.NDArray, edges: Sequence[float]
+    values: npt.NDArray[np.floating], coordinate: npt.NDArray, edges: Sequence[float]
 ) -> list[Bin]:
     """Statistics of `values` in each bin of `coordinate` (both (n,)); those outside are left."""
     return [
