@@ -1,19 +1,23 @@
 """The command line: `python -m flows <step> ...`, one module a step."""
 
-import argparse
 import importlib
 import sys
+from types import ModuleType
 
+from flows.step_parser import StepParser
 from hw.errors import EcontError
 from hw.strict_config import did_you_mean
 
-# step -> (module, what it does); a step's module has add_arguments(parser) and run(arguments)
+# in the order of the work: step -> (module, what it does); a step's module has
+# add_arguments(parser) and run(arguments)
 STEPS = {
     "doctor": ("flows.doctor", "name each tool found or missing, with version and remedy"),
     "data": ("flows.data", "generate module data, or inspect given data, against the real one"),
-    "train": ("flows.train", "train models of the zoo (all flags of the reference)"),
+    "train": ("flows.train", "train models of the zoo on module data"),
+    "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
     "evaluate": ("flows.evaluate", "measure compression quality on the validation modules"),
     "flops": ("flows.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),
+    "graph": ("flows.graph", "write the networks as TensorFlow graphs, SavedModels and ONNX"),
     "hls": ("flows.hls", "convert the trained encoder to an HLS C++ project"),
     "csim": ("flows.csim", "compile the C++ and compare its integer codes with Keras"),
     "rtl": ("flows.rtl", "make Verilog of the encoder, its weights wired in"),
@@ -24,11 +28,9 @@ STEPS = {
     ),
     "vendor": ("flows.vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects"),
     "report": ("flows.report", "collect all metrics in summary.json, report.md and report.html"),
-    "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
     "status": ("flows.status", "say which stages of a design are done"),
-    "conformance": ("flows.conformance", "run the golden model on ECON-T emulator vectors"),
-    "graph": ("flows.graph", "write the networks as TensorFlow graphs, SavedModels and ONNX"),
     "registers": ("flows.registers", "write or read the chip's weight registers"),
+    "conformance": ("flows.conformance", "run the golden model on ECON-T emulator vectors"),
 }
 
 
@@ -38,6 +40,17 @@ def _usage() -> str:
     return "usage: python -m flows <step> [options]   (--help after a step explains it)\n\n" + (
         "\n".join(lines)
     )
+
+
+def load_step(name: str) -> tuple[ModuleType, StepParser]:
+    """The module of the step `name`, and the parser of its options."""
+    module_name, description = STEPS[name]
+    step = importlib.import_module(module_name)
+    parser = StepParser(
+        prog=f"python -m flows {name}", description=f"{description[0].upper()}{description[1:]}."
+    )
+    step.add_arguments(parser)
+    return step, parser
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,14 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     if name not in STEPS:
         print(f"error: unknown step '{name}'; {did_you_mean(name, list(STEPS))}", file=sys.stderr)
         return 2
-    module_name, description = STEPS[name]
-    step = importlib.import_module(module_name)
-    parser = argparse.ArgumentParser(
-        prog=f"python -m flows {name}",
-        description=f"{description[0].upper()}{description[1:]}.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    step.add_arguments(parser)
+    step, parser = load_step(name)
     try:
         return step.run(parser.parse_args(rest)) or 0
     except EcontError as error:

@@ -63,11 +63,16 @@ VECTORS = 100_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
+    )
     parser.add_argument(
         "--vectors",
         type=int,
         default=VECTORS,
+        metavar="MODULES",
         help="modules to compare, besides the directed set: validation modules, evenly spaced "
         "over all, and generated ones where those do not suffice",
     )

@@ -26,12 +26,14 @@ EVENTS = 500_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--events", type=int, default=EVENTS, help="number of modules to generate")
+    parser.add_argument(
+        "--events", type=int, default=EVENTS, metavar="MODULES", help="modules to generate"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the generator")
     parser.add_argument(
         "--data",
         type=Path,
-        help="CSV file or folder to inspect, instead of generating (default: none)",
+        help="CSV file or folder of modules to inspect; default: generate them",
     )
     parser.add_argument(
         "--noHeader", action="store_true", help="the CSV files have no header (else: detected)"

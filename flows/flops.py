@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="Keras model files (.json architecture, .keras, .h5): print their counts; without "
-        "any, count the trained model --model and write its metrics",
+        help="Keras model files (.json architecture, .keras, .h5): print their counts; "
+        "default: count the trained model --model and write its metrics",
     )
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")

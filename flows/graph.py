@@ -36,10 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="Keras model files: .keras, .h5 or .hdf5 of a whole model, or a .json architecture "
-        "followed by the HDF5 file of its weights; without any, the networks of --model",
+        "followed by the HDF5 file of its weights; default: the networks of --model",
     )
     parser.add_argument(
-        "--output", type=Path, help="folder to write, replaced; default: <build>/graph for FILEs"
+        "--output",
+        type=Path,
+        help="folder to write, replaced, for FILEs; default: <build>/graph",
     )
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")

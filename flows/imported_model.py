@@ -81,7 +81,11 @@ def add_validation_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV file or folder of modules to validate with; default: generated ones",
     )
     parser.add_argument(
-        "--events", type=int, default=EVENTS, help="generated modules, where --data is not given"
+        "--events",
+        type=int,
+        default=EVENTS,
+        metavar="MODULES",
+        help="modules to generate, where --data is not given",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of generator and stimulus")
 

@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make a Keras encoder, or an archive, of the weights in a register file",
         description="Read the encoder weights of a register file (any of its layouts) and make a "
         "Keras encoder in the chip's arithmetic of them, as a model of the build folder.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     reading.add_argument("file", type=Path, metavar="INIT_YAML", help="register file to read")
     reading.add_argument(
@@ -44,15 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reading.add_argument(
         "--out",
         type=Path,
-        help="make no Keras encoder but an archive (.npz) of the integer codes: conv_kernel "
-        "(3,3,1,8), conv_bias (8), dense_kernel (128,16), dense_bias (16); weight = code / 32",
+        help="make no Keras encoder but this archive (.npz) of the integer codes: conv_kernel "
+        "(3,3,1,8), conv_bias (8), dense_kernel (128,16), dense_bias (16); weight = code / 32; "
+        "default: a Keras encoder",
     )
 
     writing = actions.add_parser(
         "export",
         help="write a register file that makes the chip run an encoder",
         description="Write a complete register file: encoder weights and all other settings.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     writing.add_argument("file", type=Path, metavar="INIT_YAML", help="register file to write")
     origin = writing.add_mutually_exclusive_group(required=True)
@@ -68,13 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--registers",
         type=Path,
         default=None,
-        help="register file to take all settings but the weights from; without it, those of a "
+        help="register file to take all settings but the weights from; default: those of a "
         "high-density module in the training data's cell order",
     )
     writing.add_argument(
         "--etx",
         type=int,
         default=None,
+        metavar="LINKS",
         help="output links, 1 to 13; default: as --registers says, or as many as the model's "
         "latents need, or 5",
     )
@@ -82,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--latent-bits",
         type=int,
         default=None,
+        metavar="BITS",
         help="highest bits sent of each 9-bit latent, 1 to 9; default: the model's; for an archive "
         "as many as the links carry (1, 3, 5, 7, 9 on 1 to 5 links), or as --registers says",
     )

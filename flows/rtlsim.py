@@ -45,11 +45,16 @@ from testbench.vectors import Images, Reference, VectorGroup
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
+    )
     parser.add_argument(
         "--vectors",
         type=int,
         default=VECTORS,
+        metavar="MODULES",
         help="modules to compare, besides the directed set, as the csim step takes them",
     )
     parser.add_argument(

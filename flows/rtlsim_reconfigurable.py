@@ -52,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", default=DEFAULT_TARGET, help="hardware target: the clock period of its report"
     )
     parser.add_argument(
-        "--vectors", type=int, default=VECTORS, help="modules that the encoder runs"
+        "--vectors",
+        type=int,
+        default=VECTORS,
+        metavar="MODULES",
+        help="modules that the encoder runs",
     )
     parser.add_argument(
         "--seed", type=int, default=1, help="seed of random weights, registers and modules"

@@ -18,7 +18,11 @@ from reports.report import Progress
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
+    )
     parser.add_argument(
         "--data", type=Path, help="data set; default: the one the model was trained on"
     )
@@ -30,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "rtlsim-reconfigurable",
         ),
         help="print nothing; fail unless this stage is done and, where it compares codes, found no "
-        "mismatch",
+        "mismatch; default: print the table of all stages",
     )
 
 

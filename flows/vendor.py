@@ -37,7 +37,11 @@ VECTORS = 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
+    )
     parser.add_argument(
         "--cosim",
         action=argparse.BooleanOptionalAction,
@@ -53,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vectors",
         type=int,
         default=VECTORS,
+        metavar="MODULES",
         help="modules in the co-simulation, besides the directed set",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the directed set")
