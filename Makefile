@@ -35,6 +35,8 @@ CSIM_METRICS       := $(IMPLEMENTATION)/csim/metrics.json
 RTL_METRICS        := $(IMPLEMENTATION)/rtl_metrics.json
 RTLSIM_METRICS     := $(IMPLEMENTATION)/rtlsim/metrics.json
 RECONFIGURABLE_METRICS := $(IMPLEMENTATION)/rtlsim-reconfigurable/metrics.json
+SYNTH_METRICS      := $(IMPLEMENTATION)/synth_metrics.json
+RECONFIGURABLE_SYNTH := $(BUILD)/.reconfigurable/synth_metrics/$(call name,$(TARGET)).json
 VENDOR_METRICS     := $(IMPLEMENTATION)/vendor_metrics.json
 SUMMARY            := $(IMPLEMENTATION)/summary.json
 
@@ -43,7 +45,7 @@ SUMMARY            := $(IMPLEMENTATION)/summary.json
 REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) --require
 
 .PHONY: all help doctor status environment data train evaluate flops graph hls csim rtl rtlsim vendor report
-.PHONY: rtlsim-reconfigurable
+.PHONY: rtlsim-reconfigurable synth synth-reconfigurable
 .PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
 all: report  ## the main job: data, training, HLS, C-simulation, report
 
@@ -130,11 +132,21 @@ rtlsim-reconfigurable: $(RECONFIGURABLE_METRICS)  ## the same of the chip's own 
 $(RECONFIGURABLE_METRICS): $(TRAIN_METRICS) $(IMPLEMENTATION)/rtlsim.settings $(wildcard hw/rtl/*.sv hw/targets/$(TARGET).yaml $(TARGET))
 	$(FLOWS) rtlsim-reconfigurable --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
 
+synth: $(SYNTH_METRICS)  ## map the Verilog to FPGA cells and to a cell library, and count them
+	$(REQUIRE) synth
+$(SYNTH_METRICS): $(RTL_METRICS) $(wildcard hw/synthesis/*)
+	$(FLOWS) synth --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
+
+synth-reconfigurable: $(RECONFIGURABLE_SYNTH)  ## the same of the chip's own RTL, once for all models (minutes)
+	$(REQUIRE) synth-reconfigurable
+$(RECONFIGURABLE_SYNTH): .venv/.installed $(wildcard hw/rtl/*.sv hw/synthesis/* hw/targets/$(TARGET).yaml $(TARGET))
+	$(FLOWS) synth --build $(BUILD) --target $(TARGET) --reconfigurable
+
 vendor: $(VENDOR_METRICS)  ## run Vitis HLS or Catapult on the HLS project (hours; never part of another target)
 $(VENDOR_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/vendor.settings
 	$(FLOWS) vendor --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) $(VENDOR)
 
-report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS)  ## all numbers in one table, summary.json, report.md, report.html
+report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS) $(SYNTH_METRICS)  ## all numbers in one table, summary.json, report.md, report.html
 	$(FLOWS) report --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
 
 status: .venv/.installed  ## which stages of MODEL on TARGET are done

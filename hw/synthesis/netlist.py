@@ -1,0 +1,108 @@
+"""What is common to all syntheses: the part of the script before mapping, and what it leaves."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hw.errors import InputError
+from hw.verilator import Design
+from hw.yosys import quoted, version
+
+NETLIST = "netlist.v"
+"""The mapped netlist as Verilog."""
+NETLIST_JSON = "netlist.json"
+"""The same as yosys's JSON."""
+STATISTICS = "statistics.json"
+
+# Widths travel from a module's ports to its leaves one adder a round.
+NARROWING_ROUNDS = 6
+
+Modules = Mapping[str, Any]
+"""Modules of a design by name, as yosys writes them in JSON."""
+
+
+def relative(path: Path, folder: Path) -> str:
+    """`path` as a word of a script that runs in `folder`: a moved build folder stays whole."""
+    return quoted(Path(os.path.relpath(path.resolve(), folder.resolve())))
+
+
+def elaborate(design: Design, folder: Path) -> list[str]:
+    """Commands that read a design and make it cells of word width, as narrow as can be shown."""
+    parameters = "".join(f" -chparam {name} {value}" for name, value in design.parameters.items())
+    sources = " ".join(relative(source, folder) for source in design.sources)
+    return [
+        f"read_verilog -sv {sources}",
+        f"hierarchy -check -top {design.top}{parameters}",
+        "proc",
+        "check -assert",
+        "memory",
+        "opt -full",
+        *NARROWING_ROUNDS * ["wreduce", "opt_clean"],
+    ]
+
+
+def write(design: Design) -> list[str]:
+    """Commands that write the mapped netlist."""
+    return [
+        "delete t:$scopeinfo",
+        "blackbox =A:whitebox",
+        f"hierarchy -check -top {design.top}",
+        "check -mapped -assert",
+        "stat",
+        f"write_json {NETLIST_JSON}",
+        f"write_verilog -noattr {NETLIST}",
+    ]
+
+
+def fingerprint(script: str, files: Iterable[Path]) -> str:
+    """Digest of all that a netlist depends on."""
+    digest = hashlib.sha256("\0".join([version(), script]).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def read_modules(folder: Path) -> Modules:
+    """The modules of the netlist in `folder`."""
+    text = (folder / NETLIST_JSON).read_text(encoding="utf-8")
+    modules: Modules = json.loads(text)["modules"]
+    return modules
+
+
+def instances(modules: Modules, top: str) -> Counter[str]:
+    """How often each module of a netlist stands in the whole of it, the top once."""
+    found: Counter[str] = Counter()
+    pending = Counter({top: 1})
+    while pending:
+        name, count = pending.popitem()
+        found[name] += count
+        for cell in modules[name]["cells"].values():
+            if cell["type"] in modules and not is_leaf(modules[cell["type"]]):
+                pending[cell["type"]] += count
+    return found
+
+
+def count_cells(modules: Modules, top: str) -> Counter[str]:
+    """Cells of each kind in the whole netlist, those of its submodules as often as they stand.
+
+    Raises:
+        InputError: there are none.
+    """
+    cells: Counter[str] = Counter()
+    for name, count in instances(modules, top).items():
+        for cell in modules[name]["cells"].values():
+            kind = cell["type"]
+            if kind not in modules or is_leaf(modules[kind]):
+                cells[kind] += count
+    if not cells:
+        raise InputError(f"nothing is left of {top} to map: its outputs depend on no input")
+    return cells
+
+
+def is_leaf(module: Any) -> bool:
+    """Whether a module is a cell of a technology, not a part of the design."""
+    return "blackbox" in module["attributes"] or "whitebox" in module["attributes"]
