@@ -17,6 +17,7 @@ STEPS = {
     "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
     "evaluate": ("flows.evaluate", "measure compression quality on the validation modules"),
     "flops": ("flows.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),
+    "emd-cnn": ("flows.emd_cnn", "teach a network the earth mover's distance, for use as a loss"),
     "graph": ("flows.graph", "write the networks as TensorFlow graphs, SavedModels and ONNX"),
     "hls": ("flows.hls", "convert the trained encoder to an HLS C++ project"),
     "csim": ("flows.csim", "compile the C++ and compare its integer codes with Keras"),

@@ -147,6 +147,44 @@ class GraphLayout:
 
 
 @dataclass(frozen=True)
+class EmdCnnLayout:
+    """Files of one learned earth mover's distance under `<build>/emd_cnn/<name>/`."""
+
+    folder: Path
+
+    @property
+    def network(self) -> Path:
+        """Keras file, for the loss `emd_cnn:FILE`."""
+        return self.folder / "network.keras"
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "settings.json"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.json"
+
+    @property
+    def pairs(self) -> Path:
+        """The held-out pairs: arrays `exact`, `predicted` (half pitches), `reconstructed`."""
+        return self.folder / "pairs.npz"
+
+    @property
+    def plots(self) -> Path:
+        return self.folder / "plots"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        """State of a training that is not finished; beside the folder of finished ones."""
+        return self.folder.with_name(f"{self.folder.name}.checkpoint.npz")
+
+
+@dataclass(frozen=True)
 class TargetLayout:
     """Files of one model on one target under `<build>/<model>/<target>/`."""
 
@@ -279,6 +317,10 @@ def reconfigurable_synth_metrics(build: Path, target: str) -> Path:
 
 def model_layout(build: Path, model: str) -> ModelLayout:
     return ModelLayout(build / _folder_name(model))
+
+
+def emd_cnn_layout(build: Path, name: str) -> EmdCnnLayout:
+    return EmdCnnLayout(build / "emd_cnn" / _folder_name(name))
 
 
 def target_layout(build: Path, model: str, target: str) -> TargetLayout:

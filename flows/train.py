@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from flows.baselines import describe_baselines
 from flows.layout import ModelLayout, cache_folder, data_layout, model_layout
+from flows.provenance import file_hash
 from flows.train_options import (
     LEAST_ENERGY_FRACTION,
     QUICK_MODULES,
@@ -182,6 +183,9 @@ def _settings(
     spec: ModelSpec, modules: ModuleData, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """All that decides the trained weights, as it is kept beside them."""
+    from models.losses import file_of_loss
+
+    loss_file = file_of_loss(spec.loss)
     normalisation = Normalisation.MAX if arguments.rescaleInputToMax else Normalisation.MSB
     settings = {
         "model": spec.model_dump(mode="json"),
@@ -192,6 +196,7 @@ def _settings(
         "validation_fraction": VALIDATION_FRACTION,
         "quick": arguments.quickTrain,
         "occupancy_weights": arguments.occReweight,
+        "loss_hash": file_hash(loss_file) if loss_file else None,
         "seed": arguments.seed,
         "epochs": arguments.epochs,
         "batch": arguments.batch,

@@ -59,14 +59,14 @@ def write_networks(staging: Staging, networks: Mapping[str, Any]) -> None:
         # a new Model of the same layers: without optimiser and loss, which are no part of it
         bare = keras.Model(network.inputs, network.outputs, name=part)
         bare.save(at(layout.network(part)))
-        _settle(at(layout.network(part)))
+        settle_archive(at(layout.network(part)))
         write_text(at(layout.architecture(part)), bare.to_json(indent=1) + "\n")
     codes = integer_weights(networks["encoder"])
     if codes:
         np.savez_compressed(at(layout.integer_weights), **codes)  # type: ignore[arg-type]
 
 
-def _settle(archive: Path) -> None:
+def settle_archive(archive: Path) -> None:
     """Rewrite a .keras file so that equal networks give equal bytes, and so equal hashes: without
     the date, and with running numbers in place of Python's addresses of shared objects."""
     with zipfile.ZipFile(archive) as source:

@@ -4,19 +4,24 @@
 `telescopeMSE`: the same at three scales, 4 * mean over the 48 cells + 2 * mean over the 36
     overlapping 2 x 2 supercells (each with its weight) + mean over the 3 sectors.
 `sinkhorn`: cost of the entropy-regularised transport between the two modules' normalised charges,
-    over the distances between trigger cells; it tends to the earth mover's distance.
+    over the distances between trigger cells; it tends to the earth mover's distance.  A colon and
+    a number set the regularisation, in half pitches: `sinkhorn:0.2`.
+`emd_cnn:FILE`: the earth mover's distance as a network has learned it (models/emd_cnn.py); FILE is
+    the one that `python -m flows emd-cnn` wrote.
 Any other name is a Keras loss, applied to each image as one vector.
 Sources: Ecoder denseCNN.py, telescope.py, qDenseCNN.py; Cuturi, arXiv 1306.0895.
 """
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hw.errors import InputError
 from hw.strict_config import did_you_mean
+from models.emd_cnn import load_emd_cnn
 from models.geometry import ARRANGEMENTS, HALF_PITCH_CM, Arrangement, cell_distances
 from models.keras_backend import keras, tf
 from models.telescope import sector_sums, supercell_sums, supercell_weights
@@ -29,10 +34,10 @@ _TELESCOPE = {
     "telescopeMSE663": ("6x6x3", "6x6x3_tp"),
     "telescopeMSE8x8": ("8x8",),
 }
-_OWN = ("weightedMSE", "telescopeMSE", "sinkhorn")
+_OWN = ("weightedMSE", "telescopeMSE", "sinkhorn", "emd_cnn:FILE")
 
 SINKHORN_REGULARISATION = 0.5 / HALF_PITCH_CM  # in half pitches; the reference's is 0.5 cm
-_SINKHORN_STEPS = 1000
+_SINKHORN_STEPS = 1000  # at most, at the regularisation above; at smaller ones in proportion
 _SINKHORN_TOLERANCE = 1e-5  # of the total charge, in the marginals
 _SMALLEST_CHARGE = 1e-30  # in place of 0
 _LEAST_FLOW = 1e-9  # of a cell's charge; flows below it leave no trace in the gradient
@@ -43,9 +48,15 @@ def get_loss(name: str, arrangement: str) -> Loss:
     """The loss `name` for images of `arrangement`: (n, *shape) twice to (n,).
 
     Raises:
-        InputError: unknown name (with a suggestion), or a loss for another arrangement.
+        InputError: unknown name (with a suggestion), a loss for another arrangement, or what
+            follows the colon is no such number or file.
     """
     image = ARRANGEMENTS[arrangement]
+    kind, colon, _ = name.partition(":")
+    if kind == "emd_cnn":
+        return _of_cells(load_emd_cnn(_file_of(name)), image, kind)
+    if kind == "sinkhorn":
+        return _of_cells(_sinkhorn(name) if colon else Sinkhorn(), image, kind)
     if name in _TELESCOPE and arrangement not in _TELESCOPE[name]:
         raise InputError(
             f"loss '{name}' is for images {' and '.join(_TELESCOPE[name])}, not {arrangement}; "
@@ -53,11 +64,34 @@ def get_loss(name: str, arrangement: str) -> Loss:
         )
     if name == "telescopeMSE" or name in _TELESCOPE:
         return _of_cells(_telescope, image, "telescopeMSE")
-    if name == "sinkhorn":
-        return _of_cells(Sinkhorn(), image, name)
     if name == "weightedMSE":
         return _of_pixels(_weighted_mse, name)
     return _of_pixels(_keras_loss(name), name)
+
+
+def file_of_loss(name: str) -> Path | None:
+    """The file that decides what the loss `name` is; None for a loss that is its name alone."""
+    return _file_of(name) if name.partition(":")[0] == "emd_cnn" else None
+
+
+def _file_of(name: str) -> Path:
+    file = name.partition(":")[2]
+    if not file:
+        raise InputError(
+            f"loss '{name}': give the file of the learned distance after a colon, "
+            "emd_cnn:build/emd_cnn/<name>/network.keras; python -m flows emd-cnn trains it"
+        )
+    return Path(file)
+
+
+def _sinkhorn(name: str) -> "Sinkhorn":
+    try:
+        return Sinkhorn(float(name.partition(":")[2]))
+    except ValueError as error:
+        raise InputError(
+            f"loss '{name}': after the colon stands the regularisation in half pitches, such as "
+            f"sinkhorn:{SINKHORN_REGULARISATION:.2g} ({error})"
+        ) from error
 
 
 def _of_pixels(loss: Loss, name: str) -> Loss:
@@ -117,9 +151,12 @@ class Sinkhorn:
 
     def __init__(self, regularisation: float = SINKHORN_REGULARISATION):
         smallest = cell_distances().max() / _LARGEST_EXPONENT
-        if regularisation < smallest:
-            raise ValueError(f"regularisation {regularisation} is below {smallest:.3f}")
+        if not smallest <= regularisation < np.inf:
+            raise ValueError(
+                f"a regularisation of {regularisation} is below {smallest:.3f} or infinite"
+            )
         self.regularisation = regularisation
+        self.steps = round(_SINKHORN_STEPS * max(1.0, SINKHORN_REGULARISATION / regularisation))
 
     def __call__(self, true: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
         occupied = (tf.reduce_sum(true, axis=1) > 0) & (tf.reduce_sum(predicted, axis=1) > 0)
@@ -132,7 +169,7 @@ class Sinkhorn:
 
         @tf.custom_gradient
         def cost(a: tf.Tensor, b: tf.Tensor) -> Any:
-            u, v = _scalings(a, b, kernel)
+            u, v = _scalings(a, b, kernel, self.steps)
             plan = u[:, :, None] * kernel * v[:, None, :]
 
             def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -150,7 +187,9 @@ def _fractions(cells: tf.Tensor) -> tf.Tensor:
     return cells / tf.reduce_sum(cells, axis=1, keepdims=True)
 
 
-def _scalings(a: tf.Tensor, b: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _scalings(
+    a: tf.Tensor, b: tf.Tensor, kernel: tf.Tensor, steps: int
+) -> tuple[tf.Tensor, tf.Tensor]:
     """u, v such that u_i * kernel_ij * v_j sums to a_i by rows and to b_j by columns."""
 
     def unfinished(u: tf.Tensor, v: tf.Tensor, error: tf.Tensor) -> tf.Tensor:
@@ -163,7 +202,7 @@ def _scalings(a: tf.Tensor, b: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor,
         return u, b / (u @ kernel), error
 
     start = (tf.zeros_like(a), tf.ones_like(b), tf.constant(np.inf, tf.float64))
-    u, v, _ = tf.while_loop(unfinished, improve, start, maximum_iterations=_SINKHORN_STEPS)
+    u, v, _ = tf.while_loop(unfinished, improve, start, maximum_iterations=steps)
     return u, v
 
 
