@@ -30,6 +30,7 @@ TRAIN_METRICS      := $(DESIGN)/train/metrics.json
 EVALUATE_METRICS   := $(DESIGN)/evaluate/metrics.json
 COMPLEXITY_METRICS := $(DESIGN)/complexity/metrics.json
 GRAPH_METRICS      := $(DESIGN)/graph/metrics.json
+EMD_CNN_METRICS    := $(BUILD)/emd_cnn/$(call name,$(MODEL))/metrics.json
 HLS_METRICS        := $(IMPLEMENTATION)/hls_metrics.json
 CSIM_METRICS       := $(IMPLEMENTATION)/csim/metrics.json
 RTL_METRICS        := $(IMPLEMENTATION)/rtl_metrics.json
@@ -44,15 +45,15 @@ SUMMARY            := $(IMPLEMENTATION)/summary.json
 # gives the verdict at its end; a stage asked for by name must have been done and passed (REQUIRE).
 REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) --require
 
-.PHONY: all help doctor status environment data train evaluate flops graph hls csim rtl rtlsim vendor report
+.PHONY: all help doctor status environment data train evaluate flops graph emd-cnn hls csim rtl rtlsim vendor report
 .PHONY: rtlsim-reconfigurable synth synth-reconfigurable
 .PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
-all: report  ## the main job: data, training, HLS, C-simulation, report
+all: report  ## the main job: from data to the report of MODEL on TARGET
 
 help:  ## list targets and variables
 	@echo "Targets:"
-	@sed -nE 's/^([a-z][a-z-]*):[^#]*##[ ]*(.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo "  clean-<stage>   remove the results of one stage of this design (train, evaluate, hls, ...)"
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*##[ ]*(.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+	@printf '  %-24s%s\n' 'clean-<stage>' 'remove the results of one stage: clean-train, clean-csim, ...'
 	@echo "Variables (make NAME=value):"
 	@sed -nE 's/^([A-Z]+) *\?= *([^#]*)##[ ]*(.*)/  \1\t\2\t\3/p' $(MAKEFILE_LIST) | expand -t 12,28
 
@@ -85,7 +86,7 @@ stamp = mkdir -p $(@D) && { echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@; }
 %/vendor.settings: FORCE
 	+@$(call stamp,VENDOR=$(VENDOR) SEED=$(SEED))
 
-data: $(DATA_METRICS)  ## generate modules (or inspect DATA) and compare with the published distributions
+data: $(DATA_METRICS)  ## generate modules, or inspect DATA, and compare with the published distributions
 $(DATA_METRICS): $(DATASET)/data.settings $(wildcard $(DATA) $(DATA)/*.csv) | .venv/.installed
 	$(FLOWS) data --build $(BUILD) $(if $(DATA),--data $(DATA),--events $(EVENTS)) --seed $(SEED)
 
@@ -94,6 +95,10 @@ $(TRAIN_METRICS): $(DATA_METRICS) $(DESIGN)/train.settings $(wildcard models/zoo
 	$(FLOWS) train -i $(CSV) -o $(BUILD) --models $(MODEL) \
 	  --epochs $(EPOCHS) --seed $(SEED) --nrowsPerFile 0 --overrideInput --trainOnly
 	@touch $@
+
+emd-cnn: $(EMD_CNN_METRICS)  ## teach a network the earth mover's distance, for use as a loss (minutes)
+$(EMD_CNN_METRICS): $(TRAIN_METRICS)
+	$(FLOWS) emd-cnn --build $(BUILD) --model $(MODEL) --data $(CSV) --seed $(SEED)
 
 evaluate: $(EVALUATE_METRICS)  ## measure the compression quality on the validation modules
 $(EVALUATE_METRICS): $(TRAIN_METRICS)
@@ -107,7 +112,7 @@ graph: $(GRAPH_METRICS)  ## write encoder and decoder as TensorFlow graphs, Save
 $(GRAPH_METRICS): $(TRAIN_METRICS)
 	$(FLOWS) graph --build $(BUILD) --model $(MODEL)
 
-hls: $(HLS_METRICS)  ## convert the encoder to an HLS C++ project for TARGET
+hls: $(HLS_METRICS)  ## make an HLS C++ project of the encoder for TARGET
 	$(REQUIRE) hls
 $(HLS_METRICS): $(TRAIN_METRICS) $(wildcard hw/targets/$(TARGET).yaml $(TARGET))
 	$(FLOWS) hls --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
@@ -127,26 +132,26 @@ rtlsim: $(RTLSIM_METRICS)  ## simulate the Verilog and compare its integer codes
 $(RTLSIM_METRICS): $(RTL_METRICS) $(IMPLEMENTATION)/rtlsim.settings
 	$(FLOWS) rtlsim --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
 
-rtlsim-reconfigurable: $(RECONFIGURABLE_METRICS)  ## the same of the chip's own RTL, of an econ_t model (builds for minutes)
-	$(REQUIRE) rtlsim-reconfigurable
-$(RECONFIGURABLE_METRICS): $(TRAIN_METRICS) $(IMPLEMENTATION)/rtlsim.settings $(wildcard hw/rtl/*.sv hw/targets/$(TARGET).yaml $(TARGET))
-	$(FLOWS) rtlsim-reconfigurable --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
-
 synth: $(SYNTH_METRICS)  ## map the Verilog to FPGA cells and to a cell library, and count them
 	$(REQUIRE) synth
 $(SYNTH_METRICS): $(RTL_METRICS) $(wildcard hw/synthesis/*)
 	$(FLOWS) synth --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
 
-synth-reconfigurable: $(RECONFIGURABLE_SYNTH)  ## the same of the chip's own RTL, once for all models (minutes)
+rtlsim-reconfigurable: $(RECONFIGURABLE_METRICS)  ## simulate the chip's own RTL with the weights of an econ_t model (minutes)
+	$(REQUIRE) rtlsim-reconfigurable
+$(RECONFIGURABLE_METRICS): $(TRAIN_METRICS) $(IMPLEMENTATION)/rtlsim.settings $(wildcard hw/rtl/*.sv hw/targets/$(TARGET).yaml $(TARGET))
+	$(FLOWS) rtlsim-reconfigurable --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
+
+synth-reconfigurable: $(RECONFIGURABLE_SYNTH)  ## map the chip's own RTL, once for all models (minutes)
 	$(REQUIRE) synth-reconfigurable
 $(RECONFIGURABLE_SYNTH): .venv/.installed $(wildcard hw/rtl/*.sv hw/synthesis/* hw/targets/$(TARGET).yaml $(TARGET))
 	$(FLOWS) synth --build $(BUILD) --target $(TARGET) --reconfigurable
 
-vendor: $(VENDOR_METRICS)  ## run Vitis HLS or Catapult on the HLS project (hours; never part of another target)
+vendor: $(VENDOR_METRICS)  ## run Vitis HLS or Catapult on the HLS project (minutes to hours)
 $(VENDOR_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/vendor.settings
 	$(FLOWS) vendor --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) $(VENDOR)
 
-report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS) $(SYNTH_METRICS)  ## all numbers in one table, summary.json, report.md, report.html
+report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS) $(SYNTH_METRICS)  ## gather all numbers and the verdict: report.html, report.md, summary.json
 	$(FLOWS) report --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
 
 status: .venv/.installed  ## which stages of MODEL on TARGET are done
@@ -157,7 +162,7 @@ RTL_TESTS := $(wildcard tests/test_rtl_*.py)
 test: .venv/.installed  ## all tests but test-rtl's, the end-to-end run included (minutes)
 	$(PY) -m pytest -n 2 --dist loadfile -q $(RTL_TESTS:%=--ignore=%)
 
-test-rtl: .venv/.installed  ## tests of the reconfigurable RTL: Verilator builds of many minutes
+test-rtl: .venv/.installed  ## tests of the chip's own RTL: Verilator builds of many minutes
 	$(PY) -m pytest -n 2 --dist loadfile -q $(RTL_TESTS)
 
 test-fast: .venv/.installed  ## only the tests that take seconds
@@ -173,8 +178,16 @@ conformance: .venv/.installed  ## ECON-T golden model against the emulator's pub
 	$(FLOWS) conformance ../shared/econt/vectors
 
 # --- cleaning ----------------------------------------------------------------------------------
-clean-%:
-	rm -rf $(DESIGN)/$* $(IMPLEMENTATION)/$* $(IMPLEMENTATION)/$*_metrics.json
+STAGES := data train emd-cnn evaluate flops graph hls csim rtl rtlsim synth \
+          rtlsim-reconfigurable synth-reconfigurable vendor
+results = $(DESIGN)/$(1) $(IMPLEMENTATION)/$(1) $(IMPLEMENTATION)/$(1)_metrics.json
+RESULTS_data    := $(DATASET)
+RESULTS_emd-cnn := $(dir $(EMD_CNN_METRICS))
+RESULTS_flops   := $(dir $(COMPLEXITY_METRICS))
+RESULTS_synth-reconfigurable := $(BUILD)/.reconfigurable/synth $(RECONFIGURABLE_SYNTH)
+.PHONY: $(STAGES:%=clean-%)
+$(STAGES:%=clean-%): clean-%:
+	rm -rf $(or $(RESULTS_$*),$(call results,$*))
 
 clean:  ## remove the results of MODEL (all targets)
 	rm -rf $(DESIGN)

@@ -109,3 +109,12 @@ def test_help_needs_no_tensorflow() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_make_lists_its_stages_in_the_order_of_the_steps() -> None:
+    printed = subprocess.run(
+        ["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    listed = re.findall(r"^  ([a-z][a-z-]*)  +\S", printed, flags=re.M)
+    of_design = [name for name in listed if name in STEPS and name not in ("doctor", "conformance")]
+    assert of_design == [name for name in STEPS if name in of_design]

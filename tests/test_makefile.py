@@ -4,6 +4,9 @@ import re
 import subprocess
 from pathlib import Path
 
+from flows.layout import data_layout
+from flows.stages import stages
+
 PROJECT = Path(__file__).resolve().parent.parent
 VARIABLES = ("MODEL", "TARGET", "DATA", "EPOCHS", "EVENTS", "VECTORS", "SEED")
 
@@ -27,6 +30,17 @@ def test_help_documents_every_public_target_and_variable() -> None:
     assert phony <= listed
     for variable in VARIABLES:
         assert re.search(rf"^  {variable}\s+.*\S", printed, flags=re.M)
+
+
+def test_each_stage_can_be_cleaned_and_no_other(tmp_path: Path) -> None:
+    folders = {"data": "data/generated", "flops": "m/complexity", "csim": "m/t/csim"}
+    for folder in folders.values():
+        (tmp_path / folder).mkdir(parents=True)
+    where = (f"BUILD={tmp_path}", "MODEL=m", "TARGET=t")
+    for stage in stages(tmp_path, "m", "t", data_layout(tmp_path, None)):
+        assert make(f"clean-{stage.name}", *where).returncode == 0, stage.name
+    assert not any((tmp_path / folder).exists() for folder in folders.values())
+    assert "No rule to make target 'clean-csin'" in make("clean-csin", *where).stderr
 
 
 def test_help_lines_are_one_line_each() -> None:
