@@ -50,6 +50,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         "--nrowsPerFile",
         type=int,
         default=500000,
+        metavar="ROWS",
         help="read at most so many rows of each CSV file; 0 for all",
     )
     group.add_argument(
@@ -58,12 +59,13 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--cache",
         type=Path,
-        help="folder for fast copies of the data, used again next time; else <odir>/data/.cache",
+        help="folder for fast copies of the data, for the next time; default: <odir>/data/.cache",
     )
     group.add_argument(
         "--nCSV",
         type=int,
         default=0,
+        metavar="MODULES",
         help="validation modules to write to CSV files (inputs, latents, decoded); negative: all",
     )
     group.add_argument(
@@ -81,7 +83,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         type=int,
         choices=ELINKS,
         help="active eLinks of the data's modules: where given, quantised models get latents of "
-        "3, 5, 7, 9 bits for 2, 3, 4, 5 eLinks; else 5 eLinks, and the models' own latents",
+        "3, 5, 7, 9 bits for 2, 3, 4, 5 eLinks; default: 5 eLinks, and the models' own latents",
     )
     group.add_argument(
         "--overrideInput",
@@ -114,20 +116,26 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         "--epoch",
         type=int,
         default=200,
+        metavar="EPOCHS",
         help="passes over the training modules, at most",
     )
-    group.add_argument("--batch", type=int, default=500, help="modules in one training step")
+    group.add_argument(
+        "--batch", type=int, default=500, metavar="MODULES", help="modules in one training step"
+    )
     group.add_argument(
         "--patience",
         type=int,
         default=30,
+        metavar="EPOCHS",
         help="epochs without a lower validation loss before training ends",
     )
     group.add_argument(
         "--seed", type=int, default=1, help="seed of initial weights, split and order of modules"
     )
     group.add_argument(
-        "--loss", help="loss in place of the models' own (telescopeMSE, sinkhorn, a Keras loss)"
+        "--loss",
+        help="loss: weightedMSE, telescopeMSE, sinkhorn, "
+        "emd_cnn:FILE (of flows emd-cnn), or a Keras loss; default: the models' own",
     )
     group.add_argument(
         "--quantize",
@@ -179,6 +187,7 @@ def _add_evaluation(group: argparse._ArgumentGroup) -> None:
         "--maxVal",
         type=int,
         default=-1,
+        metavar="COUNTS",
         help="clip decoded charges to so many CALQ counts; no clipping below 1",
     )
 
