@@ -165,11 +165,18 @@ def _table(
         AlgorithmRow(c.name, c.form, MISSING if c.bits is None else f"{c.bits:.0f}", tuple(mean))
         for c, mean in zip(candidates, means, strict=True)
     )
+    own_bits = candidates[0].bits
     rivals = [row for row, wins in zip(rows, competes, strict=True) if wins and row.form]
     title = _TITLES[coordinate]
     if budget is not None:
         title += f" ({budget:.0f} bits a bunch crossing on the links)"
-    return AlgorithmTable(title, columns, rows, _findings(rows[0], rivals, columns))
+    findings = _findings(rows[0], rivals, columns)
+    if own_bits is not None and budget is not None and own_bits > budget:
+        findings = (
+            f"The autoencoder's {own_bits:.0f} bits do not fit the links' {budget:.0f}.",
+            *findings,
+        )
+    return AlgorithmTable(title, columns, rows, findings)
 
 
 def _findings(

@@ -100,6 +100,14 @@ def test_where_the_autoencoder_loses_is_said():
     assert found == "The autoencoder loses to STC4 (136 bits) in every column."
 
 
+def test_an_autoencoder_that_does_not_fit_the_links_is_not_the_best():
+    found = example((0.1, 0.01, 1000, 0))
+    metrics = (m for m in found.metrics if m.name != "link.bits")
+    table, _ = algorithm_tables(summary(*metrics, bits("link.bits", 140)))
+    assert table.findings[0] == "The autoencoder's 158 bits do not fit the links' 140."
+    assert best(table) == [["STC4"], ["STC4"], ["STC4"]]
+
+
 def test_a_difference_within_two_standard_errors_is_no_loss():
     # sqrt(0.06^2 + 0.01^2) twice is more than the difference of 0.1
     (found,) = algorithm_tables(example((1.0, 0.06, 1000, 0)))[0].findings
