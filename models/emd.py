@@ -22,7 +22,7 @@ for _backend in ("TENSORFLOW", "PYTORCH", "JAX", "CUPY"):
 import ot  # noqa: E402
 from ot.lp.emd_wrap import emd_c  # noqa: E402
 
-__all__ = ["emd", "ot", "usable_cores"]  # POT is imported here and nowhere else
+__all__ = ["emd", "ot", "require_charges", "usable_cores"]  # POT is imported here and nowhere else
 
 _OPTIMAL = 1  # POT's result codes: 0 infeasible, 1 optimal, 2 unbounded, 3 iteration limit
 _FAILURES = {0: "problem infeasible", 2: "problem unbounded", 3: "iteration limit reached"}
@@ -82,6 +82,18 @@ def usable_cores() -> int:
 def _shares(cells: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """Charges as fractions of each module's sum; a row of NaN for an empty module."""
     charges = np.asarray(cells, dtype=np.float64)
+    require_charges(charges, name)
+    total = charges.sum(axis=1, keepdims=True)
+    return np.divide(charges, total, out=np.full_like(charges, np.nan), where=total > 0)
+
+
+def require_charges(charges: npt.NDArray, name: str) -> None:
+    """Refuse what cannot be the charges of modules.
+
+    Raises:
+        ValueError: the shape is not (n, 48), or a charge is negative or not finite; names module
+            and cell.
+    """
     if charges.ndim != 2 or charges.shape[1] != TRIGGER_CELLS:
         raise ValueError(f"{name} has shape {charges.shape}, expected (modules, {TRIGGER_CELLS})")
     wrong = ~np.isfinite(charges) | (charges < 0)
@@ -91,8 +103,6 @@ def _shares(cells: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
             f"{name}: charge {charges[module, cell]} in module {module}, cell {cell}; "
             "charges must be finite and not negative"
         )
-    total = charges.sum(axis=1, keepdims=True)
-    return np.divide(charges, total, out=np.full_like(charges, np.nan), where=total > 0)
 
 
 def _solve_batch(

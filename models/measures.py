@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from models.emd import emd, usable_cores
+from models.emd import emd, require_charges, usable_cores
 from models.geometry import cell_coordinates
 from models.normalisation import scale_of
 from models.telescope import sector_sums, supercell_sums, supercell_weights
@@ -223,13 +223,15 @@ def measure_modules(
         ValueError: shapes differ or are not (n, 48); a charge is negative or not finite.
     """
     chosen = measures(full=full)
+    require_charges(before, "before")
+    require_charges(after, "after")
     if len(before) != len(after):
         raise ValueError(f"{len(before)} modules cannot be compared with {len(after)}")
     values = {measure.name: np.empty(len(before)) for measure in chosen}
 
     def measure_block(start: int) -> int:
         block = slice(start, start + _BLOCK)
-        for measure in chosen:  # the first one refuses charges that are none
+        for measure in chosen:
             values[measure.name][block] = measure.function(before[block], after[block])
         return len(before[block])
 

@@ -205,9 +205,11 @@ def test_progress_counts_every_module_once():
 
 
 def test_charges_that_are_none_are_refused():
-    before, after = modules()
-    after[3, 4] = -1
-    with pytest.raises(ValueError, match="module 3, cell 4"):
+    before, after = modules(2500)  # more than are measured at a time
+    with pytest.raises(ValueError, match="2500 modules cannot be compared with 2499"):
+        measure_modules(before, after[1:])
+    after[2403, 4] = -1
+    with pytest.raises(ValueError, match="after: charge -1.0 in module 2403, cell 4"):
         measure_modules(before, after)
 
 
