@@ -209,7 +209,7 @@ def test_charges_that_are_none_are_refused():
     with pytest.raises(ValueError, match="2500 modules cannot be compared with 2499"):
         measure_modules(before, after[1:])
     after[2403, 4] = -1
-    with pytest.raises(ValueError, match="after: charge -1.0 in module 2403, cell 4"):
+    with pytest.raises(ValueError, match=r"after: charge -1\.0 in module 2403, cell 4"):
         measure_modules(before, after)
 
 
