@@ -12,6 +12,7 @@ EPOCHS  ?= 10## most training epochs (early stopping may end sooner)
 EVENTS  ?= 500000## modules to generate where DATA is empty
 VECTORS ?= 100000## least number of modules in each simulation
 SEED    ?= 1## seed of generator, split, training and stimulus
+EVALUATE ?=## options of make evaluate, such as --full or --skipPlot
 VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
 BUILD   ?= build## folder for all results
 PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
@@ -79,6 +80,8 @@ stamp = mkdir -p $(@D) && { echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@; }
 	+@$(call stamp,EVENTS=$(if $(DATA),,$(EVENTS)) SEED=$(SEED) DATA=$(DATA))
 %/train.settings: FORCE
 	+@$(call stamp,EPOCHS=$(EPOCHS) SEED=$(SEED) DATA=$(DATA))
+%/evaluate.settings: FORCE
+	+@$(call stamp,EVALUATE=$(EVALUATE))
 %/csim.settings: FORCE
 	+@$(call stamp,VECTORS=$(VECTORS) SEED=$(SEED))
 %/rtlsim.settings: FORCE
@@ -101,8 +104,8 @@ $(EMD_CNN_METRICS): $(TRAIN_METRICS)
 	$(FLOWS) emd-cnn --build $(BUILD) --model $(MODEL) --data $(CSV) --seed $(SEED)
 
 evaluate: $(EVALUATE_METRICS)  ## measure the compression quality on the validation modules
-$(EVALUATE_METRICS): $(TRAIN_METRICS)
-	$(FLOWS) evaluate --build $(BUILD) --model $(MODEL)
+$(EVALUATE_METRICS): $(TRAIN_METRICS) $(DESIGN)/evaluate.settings
+	$(FLOWS) evaluate --build $(BUILD) --model $(MODEL) $(EVALUATE)
 
 flops: $(COMPLEXITY_METRICS)  ## count FLOPs, MACs, BOPs, parameters and weight bits
 $(COMPLEXITY_METRICS): $(TRAIN_METRICS)

@@ -8,7 +8,7 @@ from flows.layout import data_layout
 from flows.stages import stages
 
 PROJECT = Path(__file__).resolve().parent.parent
-VARIABLES = ("MODEL", "TARGET", "DATA", "EPOCHS", "EVENTS", "VECTORS", "SEED")
+VARIABLES = ("MODEL", "TARGET", "DATA", "EPOCHS", "EVENTS", "VECTORS", "SEED", "EVALUATE", "VENDOR")
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
