@@ -1,6 +1,7 @@
 """Measure how well the autoencoder compresses its validation modules, beside other algorithms."""
 
 import argparse
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from flows.baselines import (
     measure_baselines,
 )
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, ModelLayout, model_layout
+from flows.network_values import write_network_values
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
 from flows.quality_metrics import (
@@ -64,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--modules",
         type=int,
         default=MODULES,
+        metavar="MODULES",
         help="largest number of validation modules, evenly spaced over all; 0 for all",
     )
     parser.add_argument(
@@ -153,6 +156,7 @@ def evaluate(
     of_arithmetic: list[Metric] = []
     if not layout.network("decoder").is_file():
         layout.evaluation.unlink(missing_ok=True)
+        layout.network_values.unlink(missing_ok=True)
         metrics = _unmeasured(f"{model} has no decoder: its latents cannot be turned into charges")
     else:
         cells, latents = _reconstruct(layout, validation)
@@ -165,8 +169,6 @@ def evaluate(
             _bits(settings, latents.shape[1]),
         ]
         of_arithmetic = compare_arithmetic(layout, validation, result.distances, EMD_UNIT)
-        if not skip_plot:
-            _draw(layout)
     source = provenance(
         model_hash=file_hash(layout.network("encoder")),
         data_hash=file_hash(layout.validation),
@@ -177,6 +179,10 @@ def evaluate(
     metrics = [metric.model_copy(update={"provenance": source}) for metric in metrics]
     metrics += of_arithmetic
     write_metrics(layout.evaluate_metrics, metrics)
+    if skip_plot:
+        shutil.rmtree(layout.plots, ignore_errors=True)  # pictures of an earlier evaluation
+    else:
+        _draw(layout)
     return metrics
 
 
@@ -204,11 +210,15 @@ def chosen_validation(layout: ModelLayout, limit: int) -> Validation:
 def _reconstruct(
     layout: ModelLayout, validation: Validation
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The autoencoder's charges in CALQ counts, shape (n, 48), and its latents, shape (n, m)."""
+    """The autoencoder's charges in CALQ counts, shape (n, 48), and its latents, shape (n, m).
+
+    What the networks do inside is written for the pictures.
+    """
     from models.network_files import load_network
 
     encoder = load_network(layout.network("encoder"))
     decoder = load_network(layout.network("decoder"))
+    write_network_values(layout, {"encoder": encoder, "decoder": decoder}, validation)
     return reconstruct(encoder, decoder, validation)
 
 
@@ -258,13 +268,13 @@ def _write_evaluation(
 
 
 def _draw(layout: ModelLayout) -> None:
-    from reports.arithmetic_figure import arithmetic_picture
-    from reports.figures import quality_pictures, write_pictures
+    from flows.pictures import evaluation_gallery
+    from reports.pictures.gallery import write_gallery
 
-    pictures = quality_pictures(layout.evaluation, layout.folder.name)
-    if layout.arithmetic.is_file():
-        pictures.append(arithmetic_picture(layout.arithmetic, layout.folder.name))
-    write_pictures(layout.evaluate / "plots", pictures)
+    gallery = evaluation_gallery(layout)
+    write_gallery(layout.plots, gallery)
+    for picture in gallery.not_drawn:
+        print(f"not drawn: {picture.title}: {picture.reason}")
 
 
 def _metrics(where: Coordinates, result: _Result, *, full: bool) -> list[Metric]:

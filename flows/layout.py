@@ -102,6 +102,16 @@ class ModelLayout:
         return self.evaluate / "evaluation.npz"
 
     @property
+    def plots(self) -> Path:
+        """The evaluation's pictures as PNG and SVG files."""
+        return self.evaluate / "plots"
+
+    @property
+    def network_values(self) -> Path:
+        """Weights, latents and layer outputs of some modules, for the plots."""
+        return self.evaluate / "network_values.npz"
+
+    @property
     def arithmetic(self) -> Path:
         """Curves of plain and hardware-exact training; only of a model in the chip's arithmetic."""
         return self.evaluate / "arithmetic.npz"
@@ -255,19 +265,6 @@ class TargetLayout:
         return self.rtlsim / "first_difference.vcd"
 
     @property
-    def plots(self) -> Path:
-        """The report's pictures as PNG and SVG files."""
-        return self.folder / "plots"
-
-    @property
-    def summary(self) -> Path:
-        return self.folder / "summary.json"
-
-    @property
-    def markdown(self) -> Path:
-        return self.folder / "report.md"
-
-    @property
     def synth(self) -> Path:
         """A folder for each technology: script, log, netlist and statistics."""
         return self.folder / "synth"
@@ -284,6 +281,19 @@ class TargetLayout:
     @property
     def reconfigurable_metrics(self) -> Path:
         return self.reconfigurable / "metrics.json"
+
+    @property
+    def plots(self) -> Path:
+        """The report's pictures as PNG and SVG files."""
+        return self.folder / "plots"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.json"
+
+    @property
+    def markdown(self) -> Path:
+        return self.folder / "report.md"
 
     @property
     def html(self) -> Path:

@@ -11,8 +11,6 @@ from flows.layout import (
     DEFAULT_BUILD,
     DEFAULT_MODEL,
     DEFAULT_TARGET,
-    DataLayout,
-    ModelLayout,
     TargetLayout,
     model_layout,
     target_layout,
@@ -34,23 +32,36 @@ from reports.verdict import Outcome
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
+    )
     parser.add_argument(
         "--data",
         type=Path,
         help="data set whose distributions are shown; default: the one the model was trained on",
     )
+    parser.add_argument(
+        "--skipPlot", "--skip-plot", dest="skip_plot", action="store_true", help="show no pictures"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from reports.figures import write_pictures
+    from reports.pictures.gallery import Gallery, write_gallery
     from reports.rendering import html, markdown
     from reports.terminal import print_report
 
     of_target = target_layout(arguments.build, arguments.model, arguments.target)
-    report = collect(arguments.build, arguments.model, arguments.target, arguments.data)
+    report = collect(
+        arguments.build,
+        arguments.model,
+        arguments.target,
+        arguments.data,
+        skip_plot=arguments.skip_plot,
+    )
     page, text = html(report), markdown(report, of_target.plots.name)
-    write_pictures(of_target.plots, report.pictures)
+    write_gallery(of_target.plots, report.gallery or Gallery())
     write_text(of_target.html, page)
     write_text(of_target.markdown, text)
     write_summary(of_target.summary, report.summary)
@@ -68,12 +79,20 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
-def collect(build: Path, model: str, target: str, data: Path | None = None) -> Report:
+def collect(
+    build: Path, model: str, target: str, data: Path | None = None, *, skip_plot: bool = False
+) -> Report:
     """Gather all there is on one design and judge it; a stage that is missing is shown as such.
+
+    Args:
+        data: data set whose distributions are shown; None for that of the model.
+        skip_plot: no pictures.
 
     Raises:
         InputError: unknown target, or a damaged file.
     """
+    from flows.pictures import report_gallery  # as late as this: matplotlib is slow to import
+
     demanded = load_target(target)
     _refuse_unknown(build, model)
     of_model, of_target = model_layout(build, model), target_layout(build, model, target)
@@ -105,18 +124,14 @@ def collect(build: Path, model: str, target: str, data: Path | None = None) -> R
         for m in metrics
         if m.name.startswith("data.distance.") and isinstance(m.value, float | int)
     }
+    undone = states["evaluate"].undone
     return compose(
         summary,
         description=demanded.description,
         budgets=demanded.budgets,
         stages=list(states.values()),
         layers=[] if hls_is_stale else _layers(of_target),
-        pictures=_pictures(
-            of_model,
-            of_data,
-            distances,
-            evaluated=states["evaluate"].progress is Progress.DONE,
-        ),
+        gallery=None if skip_plot else report_gallery(of_model, of_data, distances, undone),
     )
 
 
@@ -127,25 +142,6 @@ def _refuse_unknown(build: Path, model: str) -> None:
     ]
     if not model_layout(build, model).folder.is_dir() and model not in known:
         raise InputError(f"no model '{model}' in {build} or the zoo; {did_you_mean(model, known)}")
-
-
-def _pictures(
-    of_model: ModelLayout, of_data: DataLayout, distances: dict[str, float], *, evaluated: bool
-) -> list:
-    from reports.arithmetic_figure import arithmetic_picture
-    from reports.figures import data_pictures, quality_pictures, training_picture
-
-    name = of_model.folder.name
-    pictures = []
-    if evaluated and of_model.evaluation.is_file():
-        pictures += quality_pictures(of_model.evaluation, name)
-        if of_model.arithmetic.is_file():
-            pictures.append(arithmetic_picture(of_model.arithmetic, name))
-    if of_model.history.is_file():
-        pictures.append(training_picture(of_model.history, name))
-    if of_data.histograms.is_file():
-        pictures += data_pictures(of_data.histograms, distances)
-    return pictures
 
 
 def _layers(of_target: TargetLayout) -> list[LayerType]:

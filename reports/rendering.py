@@ -1,24 +1,33 @@
 """The report as Markdown and as one self-contained HTML page."""
 
 import base64
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.algorithms import LEGEND as ALGORITHMS_LEGEND
-from reports.figures import Picture
+from reports.pictures.picture import Picture
 from reports.report import Report
 from reports.side_by_side import HYPHENATED, LEGEND, RECONFIGURABLE
 from reports.summary import strongest
 from reports.tables import MISSING, format_value
 from reports.verdict import describe
 
+# attributes of an SVG document that hold coordinates, in points
+_COORDINATES = re.compile(r' (?:d|x|y|points)="[^"]*"')
+_DIGITS = re.compile(r"(\.\d\d)\d+")
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def _image(picture: Picture) -> str:
-    """The picture as a data address: an image's own styles and names stay inside it."""
-    return "data:image/svg+xml;base64," + base64.b64encode(picture.svg().encode()).decode()
+    """The picture as a data address: an image's own styles and names stay inside it.
+
+    White space and digits of coordinates that nobody sees are left out, a quarter of its size.
+    """
+    document = re.sub(r"\s+", " ", picture.rendered[0]).replace("> <", "><")
+    document = _COORDINATES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), document)
+    return "data:image/svg+xml;base64," + base64.b64encode(document.encode()).decode()
 
 
 def _cell(text: object) -> str:

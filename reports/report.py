@@ -25,7 +25,7 @@ from reports.tables import (
 from reports.verdict import Bounds, Check, Outcome, judge, overall
 
 if TYPE_CHECKING:  # matplotlib is slow to import, and a status needs no pictures
-    from reports.figures import Picture
+    from reports.pictures.gallery import Gallery
 
 
 class Progress(StrEnum):
@@ -85,7 +85,7 @@ class Report:
     measures: list[MeasureRow]
     algorithms: list[AlgorithmTable]
     layers: list[LayerType]
-    pictures: list["Picture"]
+    gallery: "Gallery | None"
 
     @property
     def evidence(self) -> list[tuple[str, str]]:
@@ -117,7 +117,7 @@ def compose(
     budgets: Mapping[str, Bounds],
     stages: list[StageState],
     layers: list[LayerType],
-    pictures: list["Picture"],
+    gallery: "Gallery | None" = None,
 ) -> Report:
     """Judge the summary and lay it out.
 
@@ -125,6 +125,7 @@ def compose(
         description: one line on the target.
         budgets: bounds by metric name, from the target.
         layers: fixed-point types of the HLS C++; empty where there is none.
+        gallery: the pictures; None for a report without.
     """
     undone = {stage.name: stage.undone for stage in stages if stage.undone}
     missing = {part: undone[stage] for part, stage in MEASURED_BY.items() if stage in undone}
@@ -142,5 +143,5 @@ def compose(
         measures=measure_rows(summary),
         algorithms=algorithm_tables(summary),
         layers=layers,
-        pictures=pictures,
+        gallery=gallery,
     )

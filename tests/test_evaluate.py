@@ -15,6 +15,9 @@ from models.emd import emd
 from models.measures import MEASURES
 from models.quality import OCCUPANCY_BINS, in_bin, occupancy
 from reports.metrics import read_metrics
+from reports.pictures.distributions import emd_picture
+from reports.pictures.evaluation import read_evaluation
+from reports.pictures.gallery import Gallery
 
 MODEL = "8x8_c8_S2_qK"
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "econt"
@@ -64,7 +67,13 @@ def test_figures_equal_an_independent_recomputation(trained):
     assert values["emd.occupancy.0-2.modules"] == len(low)
 
 
-def test_metrics_and_per_module_results_are_written(trained):
+def _one_picture(layout: ModelLayout) -> Gallery:
+    """Drawing all takes long; tests/test_pictures.py does."""
+    return Gallery((emd_picture(read_evaluation(layout.evaluation), MODEL),))
+
+
+def test_metrics_and_per_module_results_are_written(trained, monkeypatch):
+    monkeypatch.setattr("flows.pictures.evaluation_gallery", _one_picture)
     evaluate(trained.folder.parent, MODEL, skip_plot=False)
     written = {metric.name: metric for metric in read_metrics(trained.evaluate_metrics)}
     assert written["emd.mean"].unit == "half pitch" and written["emd.mean"].better == "lower"
@@ -76,11 +85,10 @@ def test_metrics_and_per_module_results_are_written(trained):
             stored["sample_output"].sum(axis=1), stored["sample_input"].sum(axis=1), rtol=1e-5
         )
         assert (np.diff(stored["occupancy"][stored["sample"]]) >= 0).all()
-    assert {path.name for path in (trained.evaluate / "plots").iterdir()} == {
-        "emd.png",
-        "emd_occupancy.png",
-        "displays.png",
-    }
+    drawn = {path.name for path in trained.plots.iterdir()}
+    assert drawn == {"emd.png", "emd.svg", "gallery.json"}
+    evaluate(trained.folder.parent, MODEL, skip_plot=True)
+    assert not trained.plots.exists()  # no pictures of another evaluation
 
 
 def test_the_other_algorithms_are_measured_on_the_same_modules(trained):

@@ -14,15 +14,18 @@ from flows.provenance import file_hash
 from flows.report import collect
 from hw.errors import InputError
 from models.geometry import cell_coordinates
-from models.quality import PROFILE_BINS
-from reports.event_display import cell_outlines
-from reports.figures import quality_pictures, training_picture
 from reports.metrics import Evidence, Metric, Provenance, Summary, read_summary, write_metrics
+from reports.pictures.distributions import emd_picture
+from reports.pictures.evaluation import read_evaluation
+from reports.pictures.gallery import Gallery, write_gallery
+from reports.pictures.module_display import cell_outlines
+from reports.pictures.training import training_picture
 from reports.rendering import html, markdown
 from reports.report import compose
 from reports.summary import PROMISED, strongest, summarise
 from reports.tables import format_value, occupancy_rows, sections
 from reports.verdict import Outcome, describe, judge, overall
+from tests.evaluation_arrays import evaluation_arrays
 
 MODEL, TARGET = "8x8_c8_S2_qK", "econ_t"
 VENDOR = Path(__file__).parent / "vendor_reports"
@@ -47,28 +50,6 @@ def _emd_metrics() -> list[Metric]:
         for name in names
         for part, value in values.items()
     ]
-
-
-def _evaluation(path: Path, modules: int = 50) -> None:
-    rng = np.random.default_rng(1)
-    bins = len(PROFILE_BINS) - 1
-    count = np.array([modules // bins] * bins)
-    profile = {f"profile_{k}": np.full(bins, 1.0) for k in ("mean", "standard_error", "low")}
-    shown = np.arange(min(1, modules))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        path,
-        emd=np.append(rng.gamma(4, 0.3, modules), np.nan),
-        occupancy=rng.integers(0, 30, modules + 1),
-        profile_edges=np.array(PROFILE_BINS),
-        profile_count=count,
-        profile_high=np.full(bins, 1.5),
-        sample=shown,
-        sample_input=rng.poisson(20, (len(shown), 48)).astype(np.float32),
-        sample_output=rng.random((len(shown), 48)).astype(np.float32),
-        sample_latent=rng.random((len(shown), 16)).astype(np.float32),
-        **profile,
-    )
 
 
 @pytest.fixture
@@ -100,7 +81,10 @@ def pictured(build: Path) -> Path:
     """The same with the files that pictures are drawn from."""
     of_model = model_layout(build, MODEL)
     of_model.history.write_text(json.dumps({"loss": [0.2, 0.02], "val_loss": [0.3, 0.03]}))
-    _evaluation(of_model.evaluation)
+    of_model.evaluate.mkdir(exist_ok=True)
+    np.savez(of_model.evaluation, **evaluation_arrays())
+    found = read_evaluation(of_model.evaluation)
+    write_gallery(of_model.plots, Gallery((emd_picture(found, MODEL),)))
     histogram = {"edges": [0, 1, 2], "counts": [3, 1], "published": [300, 100]}
     names = ("occ_all", "occ_1MT", "maxQ", "sumQ")
     data_layout(build, None).histograms.write_text(json.dumps(dict.fromkeys(names, histogram)))
@@ -130,7 +114,7 @@ def test_a_finished_design_is_written_in_all_forms(pictured, capsys):
     assert summary.provenance.model_hash == SOURCE.model_hash
     assert summary.find("emd.mean").value == 1.25
     pictures = {path.stem for path in of_target.plots.glob("*.png")}
-    assert pictures == {"training", "emd", "emd_occupancy", "displays", "data"}
+    assert pictures == {"training", "emd", "data"}
     text, page = of_target.markdown.read_text(), of_target.html.read_text()
     printed = capsys.readouterr().out
     for rendering in (text, page, printed):
@@ -141,15 +125,31 @@ def test_a_finished_design_is_written_in_all_forms(pictured, capsys):
     assert "`fixed<19,6>`" in text and "fixed&lt;19,6&gt;" in page
     # the page needs no other file and no network
     addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"'\s>)]+)""", page)
-    assert len(addresses) == 5
-    assert all(address.startswith("data:image/svg+xml;base64,") for address in addresses)
+    images = [address for address in addresses if address.startswith("data:image/svg+xml;base64,")]
+    assert len(images) == len(pictures)
+    assert all(address.startswith("#") for address in set(addresses) - set(images))
     assert "<script" not in page and "@import" not in page and "<link" not in page
+
+
+def test_a_report_may_be_without_pictures(pictured):
+    assert _report(pictured, "--skipPlot") == 0
+    of_target = target_layout(pictured, MODEL, TARGET)
+    assert "<img" not in of_target.html.read_text()
+    assert not [*of_target.plots.glob("*.png")]
+
+
+def test_pictures_that_are_lacking_say_why(build):
+    assert _report(build) == 0
+    of_target = target_layout(build, MODEL, TARGET)
+    for rendering in (of_target.html.read_text(), of_target.markdown.read_text()):
+        assert "the evaluation drew none (--skipPlot)" in rendering
+        assert "has no history of its training" in rendering
 
 
 def test_the_same_results_give_the_same_picture(tmp_path):
     history = tmp_path / "history.json"
     history.write_text(json.dumps({"loss": [0.2, 0.1], "val_loss": [0.3, 0.2]}))
-    assert training_picture(history, MODEL).svg() == training_picture(history, MODEL).svg()
+    assert training_picture(history, MODEL).rendered == training_picture(history, MODEL).rendered
 
 
 def test_nothing_done_gives_every_promised_name_with_its_reason(tmp_path, capsys):
@@ -224,17 +224,17 @@ def test_a_skipped_stage_shows_its_reason_everywhere(build, capsys):
     assert "NOT MEASURED" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("damage", ["evaluation", "history", "hls_types", "histograms", "metrics"])
+@pytest.mark.parametrize("damage", ["pictures", "history", "hls_types", "histograms", "metrics"])
 def test_a_damaged_file_is_named(build, damage):
-    _evaluation(model_layout(build, MODEL).evaluation, modules=0)
     of_model, of_target = model_layout(build, MODEL), target_layout(build, MODEL, TARGET)
     file = {
-        "evaluation": of_model.evaluation,
+        "pictures": of_model.plots / "gallery.json",
         "history": of_model.history,
         "hls_types": of_target.hls_types,
         "histograms": data_layout(build, None).histograms,
         "metrics": of_model.evaluate_metrics,
     }[damage]
+    file.parent.mkdir(exist_ok=True)
     file.write_text('{"conv2d": 1}')
     with pytest.raises(InputError, match=re.escape(str(file))):
         collect(build, MODEL, TARGET)
@@ -382,7 +382,6 @@ def test_html_and_markdown_keep_hostile_text_as_text():
         budgets={},
         stages=[],
         layers=[],
-        pictures=[],
     )
     assert "<script>" not in html(report)
     assert "|x |" not in markdown(report, "plots").replace("\\|", "")
@@ -404,14 +403,7 @@ def test_trigger_cells_are_equal_rhombi_around_their_centres():
 def test_a_single_epoch_without_validation_can_be_drawn(tmp_path):
     history = tmp_path / "history.json"
     history.write_text(json.dumps({"loss": [0.1]}))
-    assert training_picture(history, MODEL).svg().startswith("<?xml")
-
-
-def test_an_evaluation_of_empty_modules_can_be_drawn(tmp_path):
-    _evaluation(tmp_path / "evaluation.npz", modules=0)
-    pictures = quality_pictures(tmp_path / "evaluation.npz", MODEL)
-    assert [picture.name for picture in pictures] == ["emd", "emd_occupancy"]
-    assert all(picture.svg() for picture in pictures)
+    assert training_picture(history, MODEL).rendered[0].startswith("<?xml")
 
 
 # --- status -------------------------------------------------------------------------------------

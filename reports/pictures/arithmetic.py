@@ -6,7 +6,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hw.errors import InputError
-from reports.figures import BLUE, EMD_LABEL, ORANGE, RED, Picture, draw_picture, head
+from reports.pictures.picture import (
+    BLUE,
+    OCCUPANCY_LABEL,
+    ORANGE,
+    RED,
+    Group,
+    Picture,
+    draw_picture,
+    head,
+)
 
 _CURVES = (
     ("plain", "plain training, as trained", BLUE, "s"),
@@ -42,7 +51,7 @@ def arithmetic_picture(file: Path, model: str) -> Picture:
         centres = (edges[1:] + edges[:-1]) / 2
         top = last = 0.0
         for mean, error, words, (colour, marker) in curves:
-            known = np.isfinite(mean)
+            known = np.isfinite(mean) & (error > 0)  # a single module has no error
             axes.errorbar(
                 centres[known], mean[known], yerr=error[known],
                 color=colour, marker=marker, markersize=5, linewidth=1.2, label=words,
@@ -51,8 +60,8 @@ def arithmetic_picture(file: Path, model: str) -> Picture:
             last = max(last, float(edges[1:][known].max(initial=0)))
         axes.set_xlim(edges[0], last or edges[-1])
         axes.set_ylim(0, 1.45 * (top or 1.0))
-        axes.set_xlabel(r"Occupancy: trigger cells above 1 MIP$_\mathrm{T}$")
-        axes.set_ylabel(EMD_LABEL.replace("Earth mover's distance", "EMD"))
+        axes.set_xlabel(OCCUPANCY_LABEL)
+        axes.set_ylabel("EMD [half trigger-cell pitch]")
         axes.legend(loc="upper right")
         head(axes, model)
 
@@ -61,4 +70,5 @@ def arithmetic_picture(file: Path, model: str) -> Picture:
         "Plain training sums products as they are; the chip floors each of them first. The same "
         "weights are shown with either arithmetic, and weights trained in the chip's."
     )
-    return draw_picture("arithmetic", "Training and the chip's arithmetic", caption, draw)
+    title = "Training and the chip's arithmetic"
+    return draw_picture("arithmetic", title, caption, Group.QUALITY, draw)

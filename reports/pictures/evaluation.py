@@ -1,0 +1,99 @@
+"""What an evaluation found of each module, read from its file."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.errors import InputError
+from reports.pictures.picture import MissingValuesError
+
+Values = npt.NDArray[np.float64]
+
+_OF_ALGORITHM = re.compile(r"baseline\.(\w+)\.(\w+)\.emd")
+_OF_FEW = ("sample", "profile")  # arrays that have no row for every module
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """The earth mover's distance of another compression algorithm on the same modules.
+
+    Attributes:
+        name: `stc4`, ...
+        form: `ideal`, or `chip`: in the precision that the chip transmits.
+        emd: of each module, shape (n,); NaN where it keeps nothing.
+    """
+
+    name: str
+    form: str
+    emd: Values
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Per-module results, NaN where a module has no value.
+
+    Attributes:
+        file: where they were read.
+        arrays: its arrays by name; of the other algorithms only the earth mover's distance.
+    """
+
+    file: Path
+    arrays: Mapping[str, npt.NDArray]
+
+    def __getitem__(self, name: str) -> npt.NDArray:
+        """The array of that name.
+
+        Raises:
+            MissingValuesError: the evaluation did not write it.
+        """
+        if name not in self.arrays:
+            raise MissingValuesError(f"{self.file} has no array '{name}'; evaluate the model anew")
+        return self.arrays[name]
+
+    @property
+    def algorithms(self) -> list[Algorithm]:
+        """The other algorithms in the order of the file.
+
+        Raises:
+            MissingValuesError: they were not evaluated.
+        """
+        found = [
+            Algorithm(match[1], match[2], self.arrays[name])
+            for name in self.arrays
+            if (match := _OF_ALGORITHM.fullmatch(name))
+        ]
+        if not found:
+            raise MissingValuesError(
+                f"{self.file} has no other algorithms; evaluate the model without --skipBaselines"
+            )
+        return found
+
+
+def read_evaluation(file: Path) -> Evaluation:
+    """Read what the evaluation step wrote.
+
+    Raises:
+        InputError: the file is damaged, or its arrays do not belong together.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files if _is_drawn(name)}
+        modules = len(arrays["emd"])
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+        raise InputError(f"{file}: damaged: {error}; evaluate the model anew") from error
+    for name, values in arrays.items():
+        if not name.startswith(_OF_FEW) and values.shape != (modules,):
+            raise InputError(
+                f"{file}: damaged: array '{name}' has shape {values.shape}, expected ({modules},); "
+                "evaluate the model anew"
+            )
+    return Evaluation(file, arrays)
+
+
+def _is_drawn(name: str) -> bool:
+    return not name.startswith("baseline.") or _OF_ALGORITHM.fullmatch(name) is not None
