@@ -191,7 +191,6 @@ def _report(*metrics: Metric, stages=()):
         budgets={"asic.area_um2": Budget(max=9e5)},
         stages=list(stages),
         layers=[],
-        pictures=[],
     )
 
 
