@@ -14,11 +14,13 @@ VECTORS ?= 100000## least number of modules in each simulation
 SEED    ?= 1## seed of generator, split, training and stimulus
 EVALUATE ?=## options of make evaluate, such as --full or --skipPlot
 VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
+MODELS  ?=## models for compare, comma between them; the first is the base
 BUILD   ?= build## folder for all results
 PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
 
 PY    := .venv/bin/python
 FLOWS := $(PY) -m flows
+comma := ,
 name   = $(patsubst %.yaml,%,$(notdir $(1)))
 
 DATASET  := $(BUILD)/data/$(if $(DATA),$(notdir $(abspath $(DATA))),generated)
@@ -47,7 +49,7 @@ SUMMARY            := $(IMPLEMENTATION)/summary.json
 REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) --require
 
 .PHONY: all help doctor status environment data train evaluate flops graph emd-cnn hls csim rtl rtlsim vendor report
-.PHONY: rtlsim-reconfigurable synth synth-reconfigurable
+.PHONY: rtlsim-reconfigurable synth synth-reconfigurable compare
 .PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 
@@ -156,6 +158,10 @@ $(VENDOR_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/vendor.settings
 
 report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS) $(SYNTH_METRICS)  ## gather all numbers and the verdict: report.html, report.md, summary.json
 	$(FLOWS) report --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
+
+compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
+	$(FLOWS) compare --build $(BUILD) --models '$(MODELS)' --target $(TARGET) \
+	  --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))'
 
 status: .venv/.installed  ## which stages of MODEL on TARGET are done
 	@$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))

@@ -15,6 +15,10 @@ STEPS = {
     "data": ("flows.data", "generate module data, or inspect given data, against the real one"),
     "train": ("flows.train", "train models of the zoo on module data"),
     "emd-cnn": ("flows.emd_cnn", "teach a network the earth mover's distance, for use as a loss"),
+    "compare": (
+        "flows.compare",
+        "compare designs by summary.json: table, Markdown, overlays",
+    ),
     "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
     "evaluate": ("flows.evaluate", "measure compression quality on the validation modules"),
     "flops": ("flows.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),

@@ -133,12 +133,19 @@ def read_summary(path: Path | str) -> Summary:
     try:
         content = json.loads(Path(path).read_text())
         if content.get("schema") != SCHEMA:
-            raise InputError(f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}")
+            raise InputError(
+                f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}; make report writes "
+                "it anew"
+            )
         content["schema_version"] = content.pop("schema")
         return Summary.model_validate(content)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}; make report writes it"
+        ) from error
     except (ValueError, AttributeError, ValidationError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not a summary of this toolchain: {error}") from error
+        raise InputError(
+            f"{path}: not a summary of this toolchain: {error}; make report writes it anew"
+        ) from error

@@ -271,7 +271,8 @@ def _section(title: str, members: Sequence[Metric]) -> Section:
     return Section(title, columns, tuple(_row(records, columns) for records in rows.values()))
 
 
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
+    """Words for a metric; its name where there are none."""
     if of_family := re.fullmatch(r"fpga\.(\w+)\.(\w+)", name):  # of another than the target's
         family, figure = of_family.groups()
         return f"{_LABELS.get(f'fpga.{figure}', figure)}, {family}"
@@ -281,7 +282,7 @@ def _label(name: str) -> str:
 def _row(records: list[Metric], columns: tuple[Evidence, ...]) -> Row:
     first = records[0]
     values = {m.evidence: format_value(m.value) for m in records if m.value is not None}
-    label = _label(first.name)
+    label = label_of(first.name)
     return Row(
         name=first.name,
         label=f"{label} ({first.variant})" if first.variant else label,

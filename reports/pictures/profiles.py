@@ -221,9 +221,14 @@ def draw_means(
         axes.set_xlim(lower[0], upper[-1])
 
 
-def draw_counts(axes: Axes, found: Profile, along: Coordinate) -> None:
-    """Modules of each bin, on a logarithmic scale."""
-    axes.stairs(found.count, found.edges, fill=True, color=GREY, alpha=0.5)
+def draw_counts(
+    axes: Axes, found: Profile, along: Coordinate, *, colour: str | None = None
+) -> None:
+    """Modules of each bin, on a logarithmic scale; as a line where a colour is given."""
+    if colour is None:
+        axes.stairs(found.count, found.edges, fill=True, color=GREY, alpha=0.5)
+    else:
+        axes.stairs(found.count, found.edges, color=colour)
     axes.set_yscale("log")
     axes.set_ylim(0.7, 5 * max(found.count.max(initial=1), 1))
     axes.yaxis.set_major_locator(LogLocator(numticks=4))
