@@ -4,16 +4,13 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
+from flows.console import output_console
 from flows.layout import DEFAULT_BUILD, DEFAULT_TARGET, ModelLayout, target_layout
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError
 from reports.comparison import Change, Comparison, Design, compare
 from reports.comparison_rendering import markdown, print_comparison, to_json
 from reports.metrics import read_summary
-
-_WIDTH_OF_A_LOG = 132
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,10 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.markdown:
         print(markdown(comparison, details=arguments.details), end="")
     else:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=_WIDTH_OF_A_LOG)
-        print_comparison(comparison, console, details=arguments.details)
+        print_comparison(comparison, output_console(), details=arguments.details)
     if arguments.output:
         _write(arguments.output, comparison, files, arguments)
     worse = comparison.changed(Change.WORSE)

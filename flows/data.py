@@ -6,9 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from flows.console import output_console
 from flows.layout import DEFAULT_BUILD, DataLayout, cache_folder, data_layout
 from flows.progress import progress
 from flows.provenance import provenance
@@ -127,4 +127,4 @@ def _show(metrics: list[Metric]) -> None:
             else "-"
         )
         table.add_row(metric.name, text)
-    Console().print(table)
+    output_console().print(table)

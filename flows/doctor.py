@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from flows.console import output_console
 from hw.vendor_tools import REMEDIES
 
 _ENVIRONMENT_REMEDY = "run `make` (or `make environment`): it installs pyproject.toml into .venv"
@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
             "yes" if tool.required else "no",
             tool.purpose,
         )
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = output_console()
     console.print(table)
     cores = os.cpu_count()
     free_gb = shutil.disk_usage(Path.cwd()).free / 1e9

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from flows.console import output_console
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
 from hw.errors import InputError
@@ -140,7 +140,7 @@ def _show_files(files: list[Path], *, as_json: bool) -> None:
         ]
         print(json.dumps(records, indent=1))
         return
-    console = Console()
+    console = output_console()
     for file, totals, layers in counts:
         console.print(str(file), style="bold", markup=False, highlight=False, soft_wrap=True)
         table = Table(show_footer=True)
@@ -170,4 +170,4 @@ def _show_metrics(metrics: list[Metric]) -> None:
         cells = (value[f"{field.name}.total"], value[f"decoder.{field.name}.total"])
         shown = ("---" if cell is None else f"{cell:,}" for cell in cells)
         table.add_row(f"{field.name} ({_UNITS[field.name]})", *shown)
-    Console().print(table)
+    output_console().print(table)

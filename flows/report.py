@@ -2,11 +2,9 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from rich.console import Console
-
+from flows.console import output_console
 from flows.layout import (
     DEFAULT_BUILD,
     DEFAULT_MODEL,
@@ -66,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     write_text(of_target.markdown, text)
     write_summary(of_target.summary, report.summary)
     # a log takes lines of any length; beside each other the forms of a design need this much
-    print_report(report, Console(width=None if sys.stdout.isatty() else 132))
+    print_report(report, output_console())
     print(f"wrote {of_target.summary}, {of_target.markdown.name} and {of_target.html.name}")
     failed = [check for check in report.checks if check.outcome is Outcome.FAIL]
     if failed:

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.console import output_console
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, DEFAULT_TARGET
 from flows.stages import Stage, data_of_model, stages, state
 from hw.errors import CheckFailed
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         if found.progress is Progress.MISSING:
             detail = f"run: {step.remedy}"
         table.add_row(step.name, found.progress.value, written, Text(detail))
-    Console().print(table)
+    output_console().print(table)
 
 
 def _require(step: Stage) -> None:

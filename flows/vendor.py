@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
+from flows.console import output_console
 from flows.csim import hls_project, vector_groups
 from flows.layout import (
     DEFAULT_BUILD,
@@ -174,7 +174,7 @@ def _show(metrics: list[Metric]) -> None:
         tools = metric.provenance.tools if metric.provenance else {}
         value, tool = format_value(metric.value), " ".join(next(iter(tools.items()), ()))
         table.add_row(metric.name, value, metric.unit, metric.evidence.value, tool)
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    output_console().print(table)
 
 
 def _judge(metrics: list[Metric]) -> None:
