@@ -71,8 +71,9 @@ def algorithms_emd_picture(evaluation: Evaluation, model: str) -> Picture:
                     label=f"{curve.words}: {_mean_in_words(known, filled)}",
                 )
             axes.set_xlim(0, upper)
-            axes.set_yscale("log")
-            axes.set_ylim(0.2 / len(evaluation["emd"]), 1e3 * top if top > 0 else 1)
+            if top > 0:
+                axes.set_yscale("log")
+                axes.set_ylim(0.2 / len(evaluation["emd"]), 1e3 * top)
             axes.set_xlabel(EMD_LABEL, fontsize=12)
             axes.set_ylabel(f"Fraction of modules / {edges[1]:.2g}")
             axes.legend(loc="upper right", fontsize=10)

@@ -229,7 +229,8 @@ def draw_counts(
         axes.stairs(found.count, found.edges, fill=True, color=GREY, alpha=0.5)
     else:
         axes.stairs(found.count, found.edges, color=colour)
-    axes.set_yscale("log")
+    if found.count.any():
+        axes.set_yscale("log")
     axes.set_ylim(0.7, 5 * max(found.count.max(initial=1), 1))
     axes.yaxis.set_major_locator(LogLocator(numticks=4))
     axes.set_ylabel("Modules")
