@@ -15,10 +15,6 @@ STEPS = {
     "data": ("flows.data", "generate module data, or inspect given data, against the real one"),
     "train": ("flows.train", "train models of the zoo on module data"),
     "emd-cnn": ("flows.emd_cnn", "teach a network the earth mover's distance, for use as a loss"),
-    "compare": (
-        "flows.compare",
-        "compare designs by summary.json: table, Markdown, overlays",
-    ),
     "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
     "evaluate": ("flows.evaluate", "measure compression quality on the validation modules"),
     "flops": ("flows.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),
@@ -34,6 +30,10 @@ STEPS = {
     ),
     "vendor": ("flows.vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects"),
     "report": ("flows.report", "collect all metrics in summary.json, report.md and report.html"),
+    "compare": (
+        "flows.compare",
+        "compare designs by summary.json: table, Markdown, overlays",
+    ),
     "status": ("flows.status", "say which stages of a design are done"),
     "registers": ("flows.registers", "write or read the chip's weight registers"),
     "conformance": ("flows.conformance", "run the golden model on ECON-T emulator vectors"),

@@ -19,15 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="SUMMARY",
-        help="summary.json of a design (or its folder), two at least; the first is the base",
+        help="summary.json of a design (or its folder), two at least; the first is the base; "
+        "default: those of --models",
     )
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--models", help="in place of files: names of models, comma between them")
-    parser.add_argument("--target", default=DEFAULT_TARGET, help="their hardware target")
+    parser.add_argument(
+        "--models", help="names of models, comma between them; default: the designs of SUMMARY"
+    )
+    parser.add_argument("--target", default=DEFAULT_TARGET, help="hardware target of --models")
     parser.add_argument(
         "--tolerance",
         type=float,
         default=0.01,
+        metavar="FRACTION",
         help="largest relative difference that counts as none; a mean must also differ by more "
         "than two standard errors",
     )
@@ -41,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="also write comparison.md, comparison.json and the overlays as PNG and SVG there",
+        help="folder for comparison.md, comparison.json and the overlays as PNG and SVG; "
+        "default: only print",
     )
     parser.add_argument(
         "--skipPlot", "--skip-plot", dest="skip_plot", action="store_true", help="no overlays"
