@@ -105,7 +105,7 @@ def network_logic(graph: Any, wiring: Wiring) -> NetworkLogic:
     network_input = _with_zero(np.asarray(port))[wiring.element]
     for layer in layers:
         if layer is first:
-            found = _cast(network_input.reshape(shape), number, layer)
+            found = _cast(network_input.reshape(shape), number)
         else:
             build = _BUILDERS.get(layer.class_name)
             if build is None or len(layer.inputs) != 1:
@@ -157,19 +157,22 @@ def _max_pooling(layer: Any, x: Variables) -> Variables:
         [[_largest(window[..., f].ravel()) for f in range(x.shape[-1])] for window in row]
         for row in _windows(layer, x, size, _constant(beside))
     ]
-    return _cast(_cast(_array(largest), _accumulator(layer), layer), _result(layer), layer)
+    return _cast(_cast(_array(largest), _accumulator(layer)), _result(layer))
 
 
 def _activation(layer: Any, x: Variables) -> Variables:
     function = layer.get_attr("activation")
-    if function == "relu":
-        x = _each(lambda v: v.relu(), x)
-    elif function != "linear":
+    if function not in ("relu", "linear"):
         raise NoLogic(
             f"layer '{layer.name}' is the activation '{function}', for which no logic can be made; "
             "use relu or linear"
         )
-    return _cast(x, _result(layer), layer)
+    number = _result(layer)
+    if function == "relu":
+        # rounding keeps the sign; before the ReLU, what it adds joins the bias
+        positive = _each(lambda v: v if v.high > 0 else _constant(0.0), x)
+        x = _each(lambda v: _round(v, number).relu(), positive)
+    return _cast(x, number)
 
 
 def _scaling(layer: Any, x: Variables) -> Variables:
@@ -180,11 +183,11 @@ def _scaling(layer: Any, x: Variables) -> Variables:
         v * float(factors[i % len(factors)]) + float(offsets[i % len(offsets)])
         for i, v in enumerate(flat)
     ]
-    return _cast(_array(scaled), _result(layer), layer)
+    return _cast(_array(scaled), _result(layer))
 
 
 def _transposition(layer: Any, x: Variables) -> Variables:
-    return _cast(x.transpose(layer.get_attr("perm")), _result(layer), layer)
+    return _cast(x.transpose(layer.get_attr("perm")), _result(layer))
 
 
 def _padding(layer: Any, x: Variables) -> Variables:
@@ -193,11 +196,11 @@ def _padding(layer: Any, x: Variables) -> Variables:
     )
     sides = ((top, bottom), (left, right), (0, 0))
     padded = np.pad(x, sides, constant_values=_constant(0.0))
-    return _cast(padded, _result(layer), layer)
+    return _cast(padded, _result(layer))
 
 
 def _move(layer: Any, x: Variables) -> Variables:
-    return _cast(x, _result(layer), layer)
+    return _cast(x, _result(layer))
 
 
 _BUILDERS: dict[str, Callable[[Any, Variables], Variables]] = {
@@ -246,11 +249,10 @@ def _sums(layer: Any, x: Variables, weights: Values) -> Variables:
         sums = [s + total for s, total in zip(sums, _products(x, exact), strict=True)]
     for j in np.flatnonzero(inexact.any(axis=0)):
         rounded = [
-            _round(x[i] * float(weights[i, j]), number, layer)
-            for i in np.flatnonzero(inexact[:, j])
+            _round(x[i] * float(weights[i, j]), number) for i in np.flatnonzero(inexact[:, j])
         ]
         sums[j] = sums[j] + _balanced_sum(rounded)
-    return _cast(_cast(_array(sums), number, layer), _result(layer), layer)
+    return _cast(_cast(_array(sums), number), _result(layer))
 
 
 def _products(x: Variables, weights: Values) -> Variables:
@@ -284,9 +286,9 @@ def _require_room(
         )
 
 
-def _cast(x: Variables, number: FixedFormat, layer: Any) -> Variables:
+def _cast(x: Variables, number: FixedFormat) -> Variables:
     """Round and limit to a format."""
-    return _each(lambda v: _limit(_round(v, number, layer), number), x)
+    return _each(lambda v: _limit(_round(v, number), number), x)
 
 
 # offsets of non-negative and negative numbers before the floor: in steps, and in steps of the input
@@ -300,12 +302,20 @@ _OFFSETS = {
 }
 
 
-def _round(v: Any, number: FixedFormat, layer: Any) -> Any:
+def _round(v: Any, number: FixedFormat) -> Any:
     """The nearest multiple of the format's step, whatever its size."""
     if v.step >= number.step:
         return v
-    if v.low == v.high:
-        return _constant(_unlimited(number).quantise(v.low).item())
+    low, high = (float(end) for end in _unlimited(number).quantise([v.low, v.high]))
+    if low == high:
+        return _constant(low)
+    rounded = _rounded(v, number)
+    # bits that the sum has for carries which cannot come
+    whole = max(_whole_bits(-low), _whole_bits(high + number.step))
+    return rounded.quantize(low < 0, max(whole, 1 - number.fraction), number.fraction)
+
+
+def _rounded(v: Any, number: FixedFormat) -> Any:
     if number.rounding == "RND_CONV":
         return _round_to_even(v, number.fraction)
     (steps, lsbs), (negative_steps, negative_lsbs) = _OFFSETS[number.rounding]
@@ -315,7 +325,12 @@ def _round(v: Any, number: FixedFormat, layer: Any) -> Any:
     if v.low < 0 and negative != offset:
         shifted = shifted + v.is_negative() * (negative - offset)
     k, i, _ = shifted.kif
-    return shifted.quantize(k, max(i, 1 - number.fraction), number.fraction, "WRAP", "TRN")
+    return shifted.quantize(k, max(i, 1 - number.fraction), number.fraction)
+
+
+def _whole_bits(value: float) -> int:
+    """Integer bits of the numbers below `value`."""
+    return math.ceil(math.log2(value)) if value > 0 else -62
 
 
 def _round_to_even(v: Any, fraction: int) -> Any:
