@@ -26,6 +26,7 @@ libyosys.run_pass("script " + sys.argv[1])
 """
 _ECHO = "yosys> "
 _LINES_SHOWN = 15
+_WARNINGS_SHOWN = 3
 
 
 def version() -> str:
@@ -96,10 +97,12 @@ def quoted(path: Path) -> str:
 
 
 def _errors(output: str, status: int) -> str:
-    """From the error on; the last lines where yosys was ended by something else."""
+    """The warnings before the error, and all from it on; where yosys was ended by something else,
+    its last lines."""
     lines = output.strip().splitlines()
     first = next((i for i, line in enumerate(lines) if "ERROR:" in line), None)
     if first is not None:
-        return "\n".join(lines[first : first + _LINES_SHOWN])
+        warnings = [line for line in lines[:first] if line.startswith("Warning:")]
+        return "\n".join([*warnings[-_WARNINGS_SHOWN:], *lines[first : first + _LINES_SHOWN]])
     ended = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
     return "\n".join([*lines[-_LINES_SHOWN:], f"({ended})"])

@@ -207,9 +207,9 @@ module _80_econt_sum (C, Y);
       else if (PART_NEGATED[1:0] == 2'b10) assign Y = part0 - part1;
       else if (PART_NEGATED[1:0] == 2'b01) assign Y = part1 - part0;
       else begin : g_all_negated
-        wire [Y_WIDTH-1:0] none = 0;
+        wire [Y_WIDTH-1:0] x = part0, y = part1, none = 0;
         \$__econt_sum_of_three #(.NEGATED(3'b011), .Y_WIDTH(Y_WIDTH))
-            three (.A(part0), .B(part1), .C(none), .Y(Y));
+            three (.A(x), .B(y), .C(none), .Y(Y));
       end
     end else begin : g_three
       wire [Y_WIDTH-1:0] x = part0, y = part1, z = part2, sum;
@@ -244,7 +244,7 @@ module _80_econt_sum_of_three (A, B, C, Y);
       end
     end
   endfunction
-  localparam COUNT = NEGATED[0] + NEGATED[1] + NEGATED[2];
+  localparam integer COUNT = NEGATED[0] + NEGATED[1] + NEGATED[2];
 
   generate
     if (Y_WIDTH < `SHORTEST_CHAIN) begin : g_logic
@@ -269,48 +269,70 @@ module _80_econt_sum_of_three (A, B, C, Y);
 endmodule
 
 // A product: pairs of bits of the narrower factor select the rows, which are then summed.
-(* techmap_celltype = "$mul $__soft_mul" *)
+(* techmap_celltype = "$__soft_mul" *)
 module _80_econt_product (A, B, Y);
   parameter A_SIGNED = 0;
   parameter B_SIGNED = 0;
   parameter A_WIDTH = 1;
   parameter B_WIDTH = 1;
   parameter Y_WIDTH = 1;
-  parameter _TECHMAP_CONSTMSK_A_ = 0;
-  parameter _TECHMAP_CONSTMSK_B_ = 0;
+  parameter [A_WIDTH-1:0] _TECHMAP_CONSTMSK_A_ = 0;
+  parameter [B_WIDTH-1:0] _TECHMAP_CONSTMSK_B_ = 0;
+  parameter [A_WIDTH-1:0] _TECHMAP_CONSTVAL_A_ = 0;
+  parameter [B_WIDTH-1:0] _TECHMAP_CONSTVAL_B_ = 0;
   (* force_downto *) input [A_WIDTH-1:0] A;
   (* force_downto *) input [B_WIDTH-1:0] B;
   (* force_downto *) output [Y_WIDTH-1:0] Y;
 
-  wire _TECHMAP_FAIL_ = &_TECHMAP_CONSTMSK_A_ || &_TECHMAP_CONSTMSK_B_ ||
-      A_WIDTH < 2 || B_WIDTH < 2 || A_SIGNED != B_SIGNED;
+  // a highest bit that is always 0 makes an unsigned number of a signed one
+  localparam A_POSITIVE = _TECHMAP_CONSTMSK_A_[A_WIDTH-1] && !_TECHMAP_CONSTVAL_A_[A_WIDTH-1];
+  localparam B_POSITIVE = _TECHMAP_CONSTMSK_B_[B_WIDTH-1] && !_TECHMAP_CONSTVAL_B_[B_WIDTH-1];
+  localparam A_BITS = A_WIDTH - A_POSITIVE;
+  localparam B_BITS = B_WIDTH - B_POSITIVE;
+  localparam A_NEGATIVE = A_SIGNED && !A_POSITIVE;
+  localparam B_NEGATIVE = B_SIGNED && !B_POSITIVE;
 
-  localparam SWAP = A_WIDTH < B_WIDTH;
-  localparam LONG = SWAP ? B_WIDTH : A_WIDTH;
-  localparam SHORT = SWAP ? A_WIDTH : B_WIDTH;
-  localparam PAIRS = (SHORT + 1) / 2;
-  localparam ROW = LONG + 2;
-  localparam WIDTH = ROW + 2 * PAIRS - 2;
-  wire [LONG-1:0] x;
-  wire [SHORT-1:0] y;
   generate
-    if (SWAP) begin : g_swapped
-      assign x = B;
-      assign y = A;
+    if (&_TECHMAP_CONSTMSK_A_ || &_TECHMAP_CONSTMSK_B_ || A_BITS < 2 || B_BITS < 2) begin : g_logic
+      \$mul #(
+          .A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED), .A_WIDTH(A_WIDTH), .B_WIDTH(B_WIDTH),
+          .Y_WIDTH(Y_WIDTH)
+      ) product (.A(A), .B(B), .Y(Y));
+    end else if (A_BITS < B_BITS) begin : g_swapped
+      \$__econt_rows #(
+          .X_BITS(B_BITS), .W_BITS(A_BITS), .X_SIGNED(B_NEGATIVE), .W_SIGNED(A_NEGATIVE),
+          .Y_WIDTH(Y_WIDTH)
+      ) product (.X(B[B_BITS-1:0]), .W(A[A_BITS-1:0]), .Y(Y));
     end else begin : g_straight
-      assign x = A;
-      assign y = B;
+      \$__econt_rows #(
+          .X_BITS(A_BITS), .W_BITS(B_BITS), .X_SIGNED(A_NEGATIVE), .W_SIGNED(B_NEGATIVE),
+          .Y_WIDTH(Y_WIDTH)
+      ) product (.X(A[A_BITS-1:0]), .W(B[B_BITS-1:0]), .Y(Y));
     end
   endgenerate
+endmodule
 
-  wire high = A_SIGNED && x[LONG-1];
-  wire [2*PAIRS-1:0] factor;
+(* techmap_celltype = "$__econt_rows" *)
+module _80_econt_rows (X, W, Y);
+  parameter X_BITS = 2;
+  parameter W_BITS = 2;
+  parameter X_SIGNED = 0;
+  parameter W_SIGNED = 0;
+  parameter Y_WIDTH = 1;
+  input [X_BITS-1:0] X;
+  input [W_BITS-1:0] W;
+  output [Y_WIDTH-1:0] Y;
+
+  localparam PAIRS = (W_BITS + 1) / 2;
+  localparam ROW = X_BITS + 2;  // from -2 X to 3 X
+  wire [2*PAIRS-1:0] w;
+  wire high = X_SIGNED ? X[X_BITS-1] : 1'b0;
   generate
-    if (2 * PAIRS == SHORT) assign factor = y;
-    else assign factor = {A_SIGNED && y[SHORT-1], y};
+    if (2 * PAIRS == W_BITS) assign w = W;
+    else assign w = {W_SIGNED ? W[W_BITS-1] : 1'b0, W};
   endgenerate
 
-  // O5: the first row; O6: the sum of both, without carry
+  // O5: X or 0; O6: that and 2 X or 0 added without carry
   function [63:0] contents;
     input subtract;
     integer i;
@@ -322,29 +344,50 @@ module _80_econt_product (A, B, Y);
     end
   endfunction
 
-  wire [WIDTH*PAIRS-1:0] rows;
+  function [16*PAIRS-1:0] widths;
+    input integer unused;
+    integer i;
+    for (i = 0; i < PAIRS; i = i + 1) widths[16*i+:16] = ROW + 2 * i;
+  endfunction
+  function [PAIRS-1:0] signs;
+    input integer unused;
+    integer i;
+    for (i = 0; i < PAIRS; i = i + 1) signs[i] = X_SIGNED || (W_SIGNED && i == PAIRS - 1);
+  endfunction
+  function integer start;  // of a row among all rows' bits
+    input integer pair;
+    integer i;
+    begin
+      start = 0;
+      for (i = 0; i < pair; i = i + 1) start = start + ROW + 2 * i;
+    end
+  endfunction
+
+  wire [start(PAIRS)-1:0] rows;
   genvar pair, i;
   generate
     for (pair = 0; pair < PAIRS; pair = pair + 1) begin : g_pair
       // the highest bit of a signed factor counts negatively
-      localparam SUBTRACT = A_SIGNED && pair == PAIRS - 1;
-      wire [ROW-1:0] low = {high, high, x}, double = {high, x, 1'b0}, s, di, o;
+      localparam SUBTRACT = W_SIGNED && pair == PAIRS - 1;
+      wire [ROW-1:0] single = {high, high, X}, double = {high, X, 1'b0}, s, di, row;
       for (i = 0; i < ROW; i = i + 1) begin : g_bit
-        LUT6_2 #(.INIT(contents(SUBTRACT))) select (
-            .I0(low[i]), .I1(factor[2*pair]), .I2(double[i]), .I3(factor[2*pair+1]),
-            .I4(1'b0), .I5(1'b1), .O5(di[i]), .O6(s[i])
-        );
+        if (i > X_BITS && !X_SIGNED) begin : g_sign
+          assign s[i]  = SUBTRACT;
+          assign di[i] = 1'b0;
+        end else begin : g_select
+          LUT6_2 #(.INIT(contents(SUBTRACT))) select (
+              .I0(single[i]), .I1(w[2*pair]), .I2(double[i]), .I3(w[2*pair+1]),
+              .I4(1'b0), .I5(1'b1), .O5(di[i]), .O6(s[i])
+          );
+        end
       end
       _80_econt_carry_chain #(.WIDTH(ROW)) chain (
-          .CI(SUBTRACT), .DI(di), .S(s), .O(o), .CO()
+          .CI(SUBTRACT), .DI(di), .S(s), .O(row), .CO()
       );
-      assign rows[WIDTH*pair+:WIDTH] = $signed({A_SIGNED && o[ROW-1], o}) <<< (2 * pair);
+      assign rows[start(pair)+:ROW+2*pair] = {row, {2 * pair{1'b0}}};
     end
   endgenerate
-  localparam [15:0] ROW_WIDTH = WIDTH;
-  localparam ROW_SIGNED = A_SIGNED ? 1'b1 : 1'b0;
   \$__econt_sum #(
-      .N(PAIRS), .WIDTHS({PAIRS{ROW_WIDTH}}), .SIGNED({PAIRS{ROW_SIGNED}}), .NEGATED({PAIRS{1'b0}}),
-      .Y_WIDTH(Y_WIDTH)
+      .N(PAIRS), .WIDTHS(widths(0)), .SIGNED(signs(0)), .NEGATED({PAIRS{1'b0}}), .Y_WIDTH(Y_WIDTH)
   ) sum (.C(rows), .Y(Y));
 endmodule

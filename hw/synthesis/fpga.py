@@ -177,7 +177,6 @@ def fpga_script(design: Design, family: Family, folder: Path, *, flat: bool = Tr
         "wreduce",
         "select -clear",
         f"xilinx_dsp -family {family.name}",
-        "chtype -set $mul t:$__soft_mul",
         "# sums: carry chains",
         "alumacc",
         *(["flatten", "opt -full"] if flat else ["opt -full"]),
