@@ -181,7 +181,7 @@ lint: .venv/.installed  ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 bench: .venv/.installed  ## speed ratios against the reference's methods, both figures shown
-	$(PY) -m benchmarks.emd && $(PY) -m benchmarks.evaluation && $(PY) -m benchmarks.csv_loading && $(PY) -m benchmarks.exact_training
+	$(PY) -m benchmarks.emd && $(PY) -m benchmarks.evaluation && $(PY) -m benchmarks.csv_loading && $(PY) -m benchmarks.exact_training && $(PY) -m benchmarks.generated_rtl
 
 conformance: .venv/.installed  ## ECON-T golden model against the emulator's public vectors (../shared)
 	$(FLOWS) conformance ../shared/econt/vectors
