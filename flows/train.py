@@ -275,7 +275,7 @@ def _train(
     """Train one model; interrupted, it leaves a checkpoint from which the same call goes on."""
     from models.augmentation import with_copies
     from models.encoder import build_networks
-    from models.losses import get_loss
+    from models.losses import get_loss, ignores_sum
     from models.quality import occupancy
     from models.training import TrainingSettings, make_reproducible, occupancy_weights, train
 
@@ -296,6 +296,11 @@ def _train(
         f"loss {spec.loss}",
         flush=True,
     )
+    if ignores_sum(spec.loss) and not arguments.rescaleOutputToMax:
+        print(
+            f"note: {spec.loss} does not see a module's summed charge; give --rescaleOutputToMax "
+            "to decode with the sum that the chip sends beside the latents"
+        )
     make_reproducible(arguments.seed)
     networks = build_networks(spec)
     history = train(

@@ -69,6 +69,11 @@ def get_loss(name: str, arrangement: str) -> Loss:
     return _of_pixels(_keras_loss(name), name)
 
 
+def ignores_sum(name: str) -> bool:
+    """Whether the loss `name` compares shapes alone, so that a decoder's summed charge is free."""
+    return name.partition(":")[0] in ("sinkhorn", "emd_cnn")
+
+
 def file_of_loss(name: str) -> Path | None:
     """The file that decides what the loss `name` is; None for a loss that is its name alone."""
     return _file_of(name) if name.partition(":")[0] == "emd_cnn" else None
