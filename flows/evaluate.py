@@ -37,7 +37,7 @@ from hw.fixed_point import parse_format
 from models.baselines import ELINKS
 from models.geometry import TRIGGER_CELLS
 from models.measures import EMD_UNIT, measure_modules, measures
-from models.quality import PROFILE_BINS, profile, statistics, typical_modules
+from models.quality import PROFILE_BINS, occupancy, profile, statistics, typical_modules
 from reports.metrics import Metric, write_metrics
 from testbench.econ_t.received import autoencoder_bits
 
@@ -232,6 +232,7 @@ def _write_evaluation(
     """Results for the pictures; all arrays of n modules are in the same order.
 
     occupancy, charge   (n,): trigger cells above one MIP_T; summed charge in MIP_T.
+    occupancy_after     (n,): the same trigger cells as the autoencoder gives them back.
     eta                 (n,): pseudorapidity, where it is known.
     <measure>           (n,): of the autoencoder, by the names of models.measures (`emd`,
                         `mean_difference`, ...); NaN for a module without value.
@@ -251,6 +252,7 @@ def _write_evaluation(
     arrays = {
         "occupancy": where.occupancy,
         "charge": where.charge.astype(np.float32),
+        "occupancy_after": occupancy(result.cells),
         "profile_edges": np.array(PROFILE_BINS),
         "sample": shown,
         "sample_input": validation.calq[shown],

@@ -13,7 +13,12 @@ from reports.pictures.algorithms import (
 from reports.pictures.arithmetic import arithmetic_picture
 from reports.pictures.data import data_picture
 from reports.pictures.displays import display_picture
-from reports.pictures.distributions import binned_emd_picture, emd_picture, measures_picture
+from reports.pictures.distributions import (
+    before_and_after_picture,
+    binned_emd_picture,
+    emd_picture,
+    measures_picture,
+)
 from reports.pictures.evaluation import Evaluation, read_evaluation
 from reports.pictures.gallery import Gallery, NotDrawn, gather, has_gallery, read_gallery
 from reports.pictures.network import (
@@ -111,6 +116,7 @@ def _quality(layout: ModelLayout) -> list[_Draw]:
         ("All measures", partial(measures_picture, found, name)),
         ("All measures against occupancy", against(measures_profile_picture, occupancy_of)),
         ("All measures against charge", against(measures_profile_picture, charge_of)),
+        ("Occupancy and charge before and after", partial(before_and_after_picture, found, name)),
         ("Distances of all algorithms", partial(algorithms_emd_picture, found, name)),
         ("All algorithms against occupancy", against(algorithms_profile_picture, occupancy_of)),
         ("All algorithms against charge", against(algorithms_profile_picture, charge_of)),

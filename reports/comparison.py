@@ -16,8 +16,8 @@ from itertools import pairwise
 from reports.metrics import Metric, Summary
 
 _SIGNIFICANT = 2.0  # standard errors
-# shown on demand: bins, other algorithms (which are the same for every model)
-_DETAIL = re.compile(r"(emd\.(occupancy|charge)|baseline)\..+")
+# shown on demand: bins, other algorithms and the other training that the model is measured beside
+_DETAIL = re.compile(r"(emd\.(occupancy|charge|plain|plain_on_chip)|baseline)\..+")
 # tell of the data, of the training or of the machine, not of the design; losses differ in kind
 _NOT_JUDGED = re.compile(
     r"(data|train|validation|link)\..+|.+\.(\w*vectors|\w*_per_second|seconds)"

@@ -8,9 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from reports import quality
 from reports.comparison import Cell, Change, ComparedFigure, Comparison
 from reports.tables import MISSING, format_value, label_of
 
+# words that in the tables of a report stand under others
+_IN_CONTEXT = {"emd.median": "Earth mover's distance, median"}
 _COLOURS = {Change.BETTER: "green", Change.WORSE: "red"}
 
 
@@ -109,7 +112,7 @@ def _shown(comparison: Comparison, details: bool) -> list[ComparedFigure]:
 
 def _label(figure: ComparedFigure) -> str:
     first = figure.first
-    words = label_of(first.name)
+    words = quality.label_of(first.name) or _IN_CONTEXT.get(first.name) or label_of(first.name)
     return f"{words} ({first.variant})" if first.variant else words
 
 

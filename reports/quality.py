@@ -11,9 +11,9 @@ _LABELS = {
     "emd_threshold": "Earth mover's distance of cells above 2 % of the charge",
     "mean_difference": "Difference of the charge-weighted mean",
     "rms_difference": "Difference of the charge-weighted RMS, before - after",
-    "rms_difference_absolute": "The same, absolute",
+    "rms_difference_absolute": "Absolute difference of the charge-weighted RMS",
     "rms_reference_difference": "RMS difference as in the FastML benchmark",
-    "rms_reference_difference_absolute": "The same, absolute",
+    "rms_reference_difference_absolute": "Absolute RMS difference as in the FastML benchmark",
     "cross_correlation": "Cross-correlation of the cells",
     "squared_difference": "Sum of squared differences, normalised",
     "zero_fraction": "Fraction of modules that come back empty",
@@ -47,6 +47,12 @@ def measure_rows(summary: Summary) -> list[MeasureRow]:
         if match := _NAME.fullmatch(metric.name):
             measures.setdefault(match[1], {})[match[2]] = metric
     return [_row(name, parts) for name, parts in measures.items() if "mean" in parts]
+
+
+def label_of(name: str) -> str | None:
+    """Words for a metric `quality.<measure>.<part>`; None for any other."""
+    match = _NAME.fullmatch(name)
+    return f"{_LABELS.get(match[1], match[1])}, {match[2].replace('_', ' ')}" if match else None
 
 
 def _row(name: str, parts: dict[str, Metric]) -> MeasureRow:

@@ -19,6 +19,7 @@ def evaluation_arrays(modules: int = 300, shown: int = 2) -> dict[str, npt.NDArr
     arrays: dict[str, npt.NDArray] = {
         "occupancy": occupancy(calq),
         "charge": summed_charge(calq),
+        "occupancy_after": occupancy(calq * 2),
         "eta": rng.uniform(1.5, 3.0, modules).astype(np.float32),
     }
     for index, measure in enumerate(MEASURES):

@@ -24,7 +24,12 @@ from reports.pictures.algorithms import (
     budget_picture,
 )
 from reports.pictures.displays import display_picture
-from reports.pictures.distributions import binned_emd_picture, emd_picture, measures_picture
+from reports.pictures.distributions import (
+    before_and_after_picture,
+    binned_emd_picture,
+    emd_picture,
+    measures_picture,
+)
 from reports.pictures.evaluation import Evaluation, read_evaluation
 from reports.pictures.gallery import Gallery, NotDrawn, gather, read_gallery, write_gallery
 from reports.pictures.measures import label
@@ -108,6 +113,15 @@ def test_the_axis_may_be_negative():
     axes = measures_picture(found, MODEL).figure.axes
     panel = next(a for a in axes if a.get_xlabel() == label("rms_difference"))
     assert panel.get_xlim()[0] < -2.9 and panel.get_xlim()[1] > 0.9
+
+
+def test_occupancy_and_charge_stand_before_and_after(evaluation):
+    picture = before_and_after_picture(evaluation, MODEL)
+    for index in (0, 1):
+        assert legend(picture, index) == ["before", "after"]
+        assert drawn_counts(picture, index).sum() == 300  # empty ones too
+    occupied, charge = (axes.get_xlabel() for axes in picture.figure.axes)
+    assert occupied.startswith("Occupancy") and "MIP" in charge
 
 
 # --- profiles -------------------------------------------------------------------------------------
@@ -266,7 +280,7 @@ def test_each_latent_has_its_range_and_zeros():
 def test_missing_arrays_leave_out_their_pictures_alone(evaluation, tmp_path):
     layout = model_layout(tmp_path, MODEL)
     layout.evaluate.mkdir(parents=True)
-    few = without(evaluation, "baseline", "charge", "eta", "telescope")
+    few = without(evaluation, "baseline", "charge", "eta", "telescope", "occupancy_after")
     np.savez(layout.evaluation, **few.arrays)
     write_metrics(layout.evaluate_metrics, [Metric(name="emd.mean", value=1.0)])
     gallery = evaluation_gallery(layout)
@@ -313,6 +327,7 @@ def test_an_evaluation_of_empty_modules_can_be_drawn():
         emd_picture(found, MODEL),
         binned_emd_picture(found, MODEL),
         measures_picture(found, MODEL),
+        before_and_after_picture(found, MODEL),
         algorithms_emd_picture(found, MODEL),
         *(profile_picture(found, coordinate, MODEL) for coordinate in along),
         *(algorithms_profile_picture(found, coordinate, MODEL) for coordinate in along),
@@ -391,8 +406,8 @@ def test_every_picture_is_a_sound_file(evaluation, tmp_path):
         assert stored[outputs[0]].sum() + zeros == latents.size
 
     gallery = evaluation_gallery(layout)
-    assert not gallery.not_drawn and len(gallery.pictures) == 18
-    assert len({picture.name for picture in gallery.pictures}) == 18
+    assert not gallery.not_drawn and len(gallery.pictures) == 19
+    assert len({picture.name for picture in gallery.pictures}) == 19
     write_gallery(layout.plots, gallery)
     for picture in gallery.pictures:
         root = ElementTree.parse(layout.plots / f"{picture.name}.svg").getroot()

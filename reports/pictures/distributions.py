@@ -7,14 +7,18 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from models.quality import OCCUPANCY_BINS, in_bin, statistics
 from reports.pictures.evaluation import Evaluation, Values
 from reports.pictures.measures import known_measures, label
 from reports.pictures.picture import (
     BLUE,
+    CHARGE_LABEL,
     COLOURS,
     GREY,
+    LINES,
+    OCCUPANCY_LABEL,
     RED,
     Group,
     MissingValuesError,
@@ -163,6 +167,46 @@ def measures_picture(evaluation: Evaluation, model: str) -> Picture:
     return draw_picture("measures", "All measures", caption, Group.QUALITY, draw)
 
 
+def before_and_after_picture(evaluation: Evaluation, model: str) -> Picture:
+    """Occupancy and charge of the modules before compression and after decompression."""
+    occupied = evaluation["occupancy"], evaluation["occupancy_after"]
+    charge = evaluation["charge"]
+    charges = charge, charge * np.nan_to_num(evaluation["charge_response"])
+
+    def draw(figure: Figure) -> None:
+        figure.set_size_inches(11.0, 4.4)
+        left, right = figure.subplots(1, 2)
+        edges = np.arange(-0.5, max(values.max(initial=1) for values in occupied) + 1.5)
+        _draw_pair(left, occupied, edges)
+        left.set_xlabel(OCCUPANCY_LABEL)
+        filled = np.concatenate([values[values > 0] for values in charges])
+        low, high = (filled.min(), filled.max()) if len(filled) else (1.0, 1.0)
+        _draw_pair(right, charges, np.geomspace(low / 1.01, high * 1.01, 51))
+        right.set_xscale("log")
+        right.set_xlabel(CHARGE_LABEL)
+        head(left, model)
+        head(right, "", f"{len(charge):,} validation modules")
+
+    caption = (
+        "Validation modules before compression and as the decoder gives them back, its charges not "
+        "rescaled. The outer bins hold all values beyond them, modules without charge included."
+    )
+    title = "Occupancy and charge before and after"
+    return draw_picture("before_and_after", title, caption, Group.QUALITY, draw)
+
+
+def _draw_pair(axes: Axes, pair: tuple[Values, Values], edges: npt.NDArray) -> None:
+    before, after = pair
+    top = draw_distribution(axes, before, edges, GREY, "before", filled=True)
+    top = max(top, draw_distribution(axes, after, edges, BLUE, "after", line=LINES[1]))
+    if top > 0:
+        axes.set_yscale("log")
+    axes.set_ylim(0.6, 20 * max(top, 1))
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylabel("Modules")
+    axes.legend(loc="upper right")
+
+
 def _draw_measure(axes: Axes, name: str, values: Values) -> None:
     low, high = range_of(values)
     edges = np.linspace(low, high, 41)
@@ -174,6 +218,7 @@ def _draw_measure(axes: Axes, name: str, values: Values) -> None:
         axes.set_title(f"mean {words}", loc="right", fontsize=10)
     axes.set_xlim(low, high)
     axes.set_ylim(0, 1.15 * max(top, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(label(name))
     axes.set_ylabel("Modules")
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))

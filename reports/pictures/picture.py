@@ -146,7 +146,7 @@ def panels(figure: Figure, count: int) -> list[Axes]:
     # places that are known need no measuring, which takes long with so many axes
     places = {
         "left": 0.85 / width,
-        "right": 1 - 0.15 / width,
+        "right": 1 - 0.25 / width,
         "bottom": 0.65 / height,
         "top": 1 - 0.65 / height,
         "wspace": 0.34,
