@@ -1,10 +1,12 @@
 """The Makefile as a user meets it: help, settings that force a rebuild, clear early errors."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
-from flows.layout import data_layout
+from flows.__main__ import main
+from flows.layout import data_layout, model_layout
 from flows.stages import stages
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -41,6 +43,17 @@ def test_each_stage_can_be_cleaned_and_no_other(tmp_path: Path) -> None:
         assert make(f"clean-{stage.name}", *where).returncode == 0, stage.name
     assert not any((tmp_path / folder).exists() for folder in folders.values())
     assert "No rule to make target 'clean-csin'" in make("clean-csin", *where).stderr
+
+
+def test_each_required_stage_is_known_to_the_status(tmp_path: Path) -> None:
+    settings = model_layout(tmp_path, "m").settings
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"model": {"econ_t": {"elinks": 5}}}))
+    required = re.findall(r"\$\(REQUIRE\) (\S+)", (PROJECT / "Makefile").read_text())
+    assert len(required) > 4
+    for name in required:  # not done, but known
+        assert main(["status", "--build", str(tmp_path), "--model", "m", "--require", name]) == 1
+    assert main(["status", "--build", str(tmp_path), "--model", "m", "--require", "csin"]) == 2
 
 
 def test_help_lines_are_one_line_each() -> None:
