@@ -4,7 +4,7 @@ A column is one form at one evidence level, so an estimate never shares a column
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.anchors import Anchor
 from reports.metrics import Evidence, Metric, Summary
@@ -25,7 +25,12 @@ LEGEND = (
 HYPHENATED = "recon\u00adfigurable"
 """With a soft hyphen: as one word it makes its columns the widest by far."""
 
-_FPGA, _ASIC = "FPGA", "ASIC"
+_FPGA, _ECP5, _ASIC = "FPGA", "ECP5", "ASIC"
+_MAPPED_TO = {_FPGA: "fpga.family", _ASIC: "asic.library"}
+_ECP5_NOTE = (
+    "placed and routed for a Lattice ECP5, whose look-up tables have four inputs: no figure of "
+    "another FPGA"
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ _LINES = (
     _Line("Latency", "cycles", ("latency.cycles",)),
     _Line("Latency", "ns", ("latency.ns",)),
     _Line("Initiation interval", "cycles", ("ii.cycles",)),
-    _Line("Look-up tables", "", ("fpga.lut",)),
+    _Line("Look-up tables", "", ("fpga.lut", "timing.ecp5.lut")),
     _Line("Flip-flops", "", ("fpga.ff",)),
     _Line("DSP blocks", "", ("fpga.dsp",)),
     _Line("Carry cells", "", ("fpga.carry",)),
@@ -49,6 +54,9 @@ _LINES = (
     _Line("Gate equivalents", "", ("asic.gate_equivalents",)),
     _Line("Critical path", "ns", ("timing.critical_path_ns",)),
     _Line("Slack", "ns", ("timing.slack_ns",)),
+    _Line("Critical path, OpenSTA", "ns", ("timing.opensta.critical_path_ns",)),
+    _Line("Slack, OpenSTA", "ns", ("timing.opensta.slack_ns",)),
+    _Line("Highest clock", "MHz", ("timing.ecp5.fmax_mhz",)),
     _Line(
         "Vectors compared",
         "",
@@ -62,7 +70,7 @@ _LINES = (
     _Line("Equal to RTL, proved", "", ("equivalence.proved",)),
 )
 
-COSTS = frozenset(name for line in _LINES[:-3] for name in line.metrics)
+COSTS = frozenset(name for line in _LINES[:-3] for name in line.metrics) | {*_MAPPED_TO.values()}
 """The metrics of the hardware's cost that stand here, and so in no other table."""
 
 _TIMES = ("latency.cycles", "latency.ns", "ii.cycles")
@@ -78,7 +86,7 @@ _EXPECTED: dict[tuple[Evidence, str], tuple[str, ...]] = {
         *("asic.area_um2", "asic.gate_equivalents", "timing.critical_path_ns", "timing.slack_ns"),
         *("gatesim.vectors", "gatesim.mismatches", "equivalence.proved"),
     ),
-    (Evidence.PNR, _FPGA): (*_CELLS, "timing.critical_path_ns"),
+    (Evidence.PNR, _ECP5): ("timing.ecp5.lut", "timing.ecp5.fmax_mhz"),
 }
 _RTL_LEVELS = ((Evidence.RTLSIM, ""), (Evidence.SYNTH, _FPGA), (Evidence.SYNTH, _ASIC))
 
@@ -125,10 +133,10 @@ class SideBySide:
 
     @property
     def notes(self) -> list[tuple[str, str]]:
-        """Notes, each with the titles of its columns."""
+        """Notes on columns with figures, each with the titles of its columns."""
         titles: dict[str, list[str]] = {}
         for column in self.columns:
-            if column.note:
+            if column.note and not column.is_empty:
                 titles.setdefault(column.note, []).append(column.title)
         return [(", ".join(names), note) for note, names in titles.items()]
 
@@ -161,7 +169,8 @@ class _Form:
     @property
     def place(self) -> tuple[int, int, int, str]:
         """Its place among the columns."""
-        technologies, variants = ("", _FPGA, _ASIC), (None, GENERATED, RECONFIGURABLE)
+        technologies = ("", _FPGA, _ECP5, _ASIC)
+        variants = (None, GENERATED, RECONFIGURABLE)
         rank = variants.index(self.variant) if self.variant in variants else len(variants)
         level = list(Evidence).index(self.evidence)
         return level, technologies.index(self.technology), rank, self.variant or ""
@@ -186,12 +195,14 @@ def side_by_side(
             figures = found.setdefault(_form_of(metric, summary), {})
             figures.setdefault(metric.name, []).append(metric)
     forms = sorted(found, key=lambda form: form.place)
+    columns = [_column(form, found[form], _mapped_to(form, summary)) for form in forms]
+    columns += map(_published, anchors)
+    rows = [row for row in range(len(_LINES)) if any(column.cells[row] for column in columns)]
     return SideBySide(
-        labels=tuple(line.label for line in _LINES),
-        units=tuple(line.unit for line in _LINES),
-        columns=(
-            *(_column(form, found[form], _mapped_to(form, summary)) for form in forms),
-            *map(_published, anchors),
+        labels=tuple(_LINES[row].label for row in rows),
+        units=tuple(_LINES[row].unit for row in rows),
+        columns=tuple(
+            replace(column, cells=tuple(column.cells[row] for row in rows)) for column in columns
         ),
         gaps=tuple(group_gaps(gap for form in forms for gap in _gaps(form, found[form], undone))),
     )
@@ -205,7 +216,7 @@ def _usual_forms(summary: Summary) -> list[_Form]:
         _Form(Evidence.ESTIMATE, "", None),
         _Form(Evidence.CSIM, "", None),
         *(_Form(*level, variant) for level in _RTL_LEVELS for variant in variants),
-        _Form(Evidence.PNR, _FPGA, GENERATED),
+        _Form(Evidence.PNR, _ECP5, GENERATED),
     ]
 
 
@@ -224,13 +235,17 @@ def _technology(metric: Metric, summary: Summary) -> str:
         for other in summary.metrics
         if (other.evidence, other.variant) == (metric.evidence, metric.variant)
     ]
+    if metric.name.startswith("timing.ecp5."):
+        return _ECP5
     if metric.name.startswith("fpga."):
         return _FPGA
     return _ASIC if any(name.startswith("asic.") for name in same) else _FPGA
 
 
 def _mapped_to(form: _Form, summary: Summary) -> str:
-    name = {_FPGA: "fpga.family", _ASIC: "asic.library"}.get(form.technology)
+    if form.technology == _ECP5:
+        return _ECP5_NOTE
+    name = _MAPPED_TO.get(form.technology)
     for metric in summary.metrics:
         key = (metric.name, metric.evidence, metric.variant)
         if key == (name, form.evidence, form.variant) and metric.value:

@@ -74,6 +74,7 @@ _WHERE_MEASURED: dict[str, Bounds] = {
     "rtlsim.mismatches": _Exactly(max=0, min=0),
     "gatesim.mismatches": _Exactly(max=0, min=0),
     "equivalence.proved": _YES,
+    "equivalence.control_caught": _YES,
 }
 
 

@@ -77,7 +77,7 @@ def test_each_form_and_level_has_a_column_of_its_own():
         ("reconfigurable FPGA netlist", "synth"),
         ("generated ASIC netlist", "synth"),
         ("reconfigurable ASIC netlist", "synth"),
-        ("generated routed FPGA", "pnr"),
+        ("generated routed ECP5", "pnr"),
         *((anchor.title, "published") for anchor in anchors()),
     ]
     assert _column(table, "HLS", "estimate")["Look-up tables"] == "60,001"
@@ -111,6 +111,20 @@ def test_what_the_rtl_generator_tells_is_an_estimate():
     assert _column(table, "generated RTL", "estimate")["Look-up tables"] == "4"
     names = [name for gap in table.gaps for name in gap.names]
     assert not any(name.startswith("generated RTL [estimate]") for name in names)
+
+
+def test_an_ecp5_and_a_second_timing_are_told_apart():
+    area = _metric("asic.area_um2", 1.0, NETLIST, "generated")
+    first = _metric("timing.critical_path_ns", 9.5, NETLIST, "generated")
+    second = _metric("timing.opensta.critical_path_ns", 10.25, NETLIST, "generated")
+    clock = _metric("timing.ecp5.fmax_mhz", 41.5, Evidence.PNR, "generated")
+    table = _table(area, first, second, clock)
+    asic = _column(table, "generated ASIC netlist", "synth")
+    assert (asic["Critical path ns"], asic["Critical path, OpenSTA ns"]) == ("9.5", "10.25")
+    routed = _column(table, "generated routed ECP5", "pnr")
+    assert (routed["Highest clock MHz"], routed["Look-up tables"]) == ("41.5", MISSING)
+    assert "four inputs" in dict(table.notes)["generated routed ECP5"]
+    assert "Critical path, OpenSTA" not in _table(area, first).labels
 
 
 def test_what_two_tools_tell_of_one_form_is_shown_both():
@@ -159,7 +173,8 @@ def test_what_a_netlist_is_mapped_to_is_told():
     library = [_metric("asic.library", "Nangate", NETLIST, form) for form in FORMS]
     family = _metric("fpga.family", "UltraScale+", NETLIST, "generated")
     areas = [_metric("asic.area_um2", 1, NETLIST, form) for form in FORMS]
-    notes = dict(_table(*library, family, *areas).notes)
+    lut = _metric("fpga.lut", 1, NETLIST, "generated")
+    notes = dict(_table(*library, family, lut, *areas).notes)
     assert notes["generated ASIC netlist, reconfigurable ASIC netlist"] == "mapped to Nangate"
     assert notes["generated FPGA netlist"] == "mapped to UltraScale+"
 
@@ -338,11 +353,12 @@ def test_any_comparison_that_found_a_difference_fails(name):
 
 
 def test_equivalence_that_is_not_proved():
-    def judged(proved):
+    def judged(proved, name="equivalence.proved"):
         reason = None if proved is not None else "did not end"
-        metric = _metric("equivalence.proved", proved, NETLIST, "generated", reason)
-        return _judged([*_csim(), metric], {}).get("equivalence.proved (generated)")
+        metric = _metric(name, proved, NETLIST, "generated", reason)
+        return _judged([*_csim(), metric], {}).get(f"{name} (generated)")
 
+    assert judged(False, "equivalence.control_caught") is Outcome.FAIL
     assert (judged(True), judged(False), judged(None)) == (Outcome.PASS, Outcome.FAIL, None)
 
 
