@@ -58,7 +58,7 @@ def run(
     """
     version()
     (folder / SCRIPT).write_text(script, encoding="utf-8")
-    log = folder / LOG
+    log, left = folder / LOG, list(commands(script))
     with (
         log.open("w", encoding="utf-8") as stream,
         subprocess.Popen(
@@ -74,8 +74,11 @@ def run(
         try:
             for line in process.stdout:
                 stream.write(line)
-                if progress and line.startswith(_ECHO):
-                    progress(1)
+                # commands that a command calls are echoed, too
+                if left and line.rstrip() == _ECHO + left[0]:
+                    left.pop(0)
+                    if progress:
+                        progress(1)
         except BaseException:
             process.kill()
             raise

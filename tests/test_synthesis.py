@@ -64,27 +64,32 @@ RESET_REGISTER = REGISTER.replace("input clock,", "input clock, reset,").replace
 
 
 class TestFpga:
+    @pytest.mark.slow
     @pytest.mark.parametrize(("family", "chains"), [(XCUP, 1), (XC7, 2)])
     def test_a_sum_of_two_takes_a_table_a_bit(self, tmp_path, family, chains):
         found = synthesise_fpga(_adder(tmp_path, 8), family, tmp_path / "out")
         assert found.cells == {"LUT2": 8, family.carry: chains}
         assert (found.lut, found.carry, found.ff, found.dsp) == (8, chains, 0, 0)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("family", "chains"), [(XCUP, 1), (XC7, 2)])
     def test_a_sum_of_three_takes_as_many(self, tmp_path, family, chains):
         found = synthesise_fpga(_adder(tmp_path, 8, 3), family, tmp_path / "out")
         assert found.cells == {"LUT6_2": 8, family.carry: chains}
         assert found.lut == 8
 
+    @pytest.mark.slow
     def test_a_sum_of_five_takes_two_of_three(self, tmp_path):
         found = synthesise_fpga(_adder(tmp_path, 8, 5), XCUP, tmp_path / "out")
         assert found.cells == {"LUT6_2": 16, "CARRY8": 2}
 
+    @pytest.mark.slow
     def test_flip_flops_with_and_without_reset(self, tmp_path):
         for text in (REGISTER, RESET_REGISTER):
-            found = synthesise_fpga(_design(tmp_path, text), XCUP, tmp_path / "out")
+            found = synthesise_fpga(_design(tmp_path, text), XC7, tmp_path / "out")
             assert (found.cells, found.ff, found.lut) == ({"FDRE": 4}, 4, 0)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("family", "dsp"), [(XCUP, "DSP48E2"), (XC7, "DSP48E1")])
     def test_a_wide_product_is_a_dsp_block_a_narrow_one_is_not(self, tmp_path, family, dsp):
         text = "module top (input signed [{0}:0] a, b, output signed [31:0] y);\n"
@@ -95,6 +100,7 @@ class TestFpga:
         assert narrow.dsp == 0
         assert narrow.lut <= 36
 
+    @pytest.mark.slow
     def test_modules_mapped_once_count_as_often_as_they_stand(self, tmp_path):
         text = """module add (input [7:0] a, b, output [7:0] y); assign y = a + b; endmodule
         module top (input [7:0] a, b, c, output [7:0] y);
@@ -132,6 +138,7 @@ class TestFpga:
 
 
 class TestAsic:
+    @pytest.mark.slow
     def test_a_four_bit_adder(self, tmp_path, nangate):
         design = _design(
             tmp_path,
@@ -144,21 +151,25 @@ class TestAsic:
         assert found.gate_equivalents == pytest.approx(15.428 / 0.798, abs=0.05)
         assert found.sequential_share == 0
 
+    @pytest.mark.slow
     def test_a_register(self, tmp_path, nangate):
         found = synthesise_asic(_design(tmp_path, REGISTER), nangate, tmp_path / "out")
         assert found.cells == {"DFF_X1": 4}
         assert (found.area_um2, found.sequential_share) == (pytest.approx(4 * 4.522), 1)
 
+    @pytest.mark.slow
     def test_reset_is_logic_before_a_plain_flip_flop(self, tmp_path, nangate):
         found = synthesise_asic(_design(tmp_path, RESET_REGISTER), nangate, tmp_path / "out")
         assert found.cells["DFF_X1"] == 4
         assert 0.5 < found.sequential_share < 1
 
+    @pytest.mark.slow
     def test_gate_equivalents_are_counted_in_the_cell_named(self, tmp_path):
         library = read_library(nangate45(), "INV_X1")
         found = synthesise_asic(_design(tmp_path, REGISTER), library, tmp_path / "out")
         assert found.gate_equivalents == pytest.approx(4 * 4.522 / 0.532, abs=0.05)
 
+    @pytest.mark.slow
     def test_a_library_without_full_adder(self, tmp_path, nangate):
         *head, end = nangate.library.header.lines()
         cells = [c for name, c in nangate.library.cells.items() if not name.startswith("FA_")]
@@ -203,6 +214,7 @@ class TestAsic:
 
 
 class TestFolder:
+    @pytest.mark.slow
     def test_script_log_and_netlists_stay_and_serve_again(self, tmp_path, nangate):
         design = _design(tmp_path, REGISTER)
         first = synthesise_asic(design, nangate, tmp_path / "out")
@@ -214,6 +226,7 @@ class TestFolder:
         design = _design(tmp_path, REGISTER.replace("3:0", "4:0"))
         assert synthesise_asic(design, nangate, tmp_path / "out").cells == {"DFF_X1": 5}
 
+    @pytest.mark.slow
     def test_the_script_runs_where_it_was_left(self, tmp_path, nangate):
         synthesise_asic(_design(tmp_path, REGISTER), nangate, tmp_path / "out")
         script = (tmp_path / "out" / SCRIPT).read_text()
@@ -222,12 +235,14 @@ class TestFolder:
         run(script, tmp_path / "out", "again")
         assert (tmp_path / "out" / NETLIST).read_text() == netlist
 
+    @pytest.mark.slow
     def test_folders_with_blanks(self, tmp_path, nangate):
         folder = tmp_path / "a folder"
         folder.mkdir()
         found = synthesise_asic(_design(folder, REGISTER), nangate, folder / "out put")
         assert found.cells == {"DFF_X1": 4}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("text", "message"),
         [
@@ -245,6 +260,7 @@ class TestFolder:
             synthesise_asic(_design(tmp_path, text + "\n"), nangate, tmp_path / "out")
         assert [file.name for file in tmp_path.iterdir()] == ["design.v"]
 
+    @pytest.mark.slow
     def test_a_design_without_logic(self, tmp_path, nangate):
         design = _design(tmp_path, "module top (input a, output y); assign y = 1'b1; endmodule\n")
         with pytest.raises(InputError, match="nothing is left of top"):
@@ -290,7 +306,7 @@ def _arithmetic(seed: int) -> str:
     """A sum of numbers and products of random widths and signs, some subtracted."""
     random_ = random.Random(seed)
     ports, terms = [], []
-    for i in range(random_.randint(1, 5)):
+    for i in range(random_.randint(2, 5)):
         sign = random_.choice(("signed ", ""))
         width = random_.randint(1, 4)
         ports.append(f"input {sign}[{width - 1}:0] x{i}")
@@ -309,12 +325,12 @@ def _arithmetic(seed: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_arithmetic_is_mapped_rightly(tmp_path, nangate, seed):
     design = _design(tmp_path, _arithmetic(seed))
-    for family in (XCUP, XC7):
-        synthesise_fpga(design, family, tmp_path / family.name)
-        _prove_equal(design, tmp_path / family.name, FPGA_MODELS)
+    family = (XCUP, XC7)[seed % 2]
+    synthesise_fpga(design, family, tmp_path / family.name)
+    _prove_equal(design, tmp_path / family.name, FPGA_MODELS)
     synthesise_asic(design, nangate, tmp_path / "asic")
     cells = f"read_liberty -ignore_miss_func {relative(nangate.file, tmp_path / 'asic')}"
     _prove_equal(design, tmp_path / "asic", [cells])

@@ -99,7 +99,7 @@ def count_cells(modules: Modules, top: str) -> Counter[str]:
             if kind not in modules or is_leaf(modules[kind]):
                 cells[kind] += count
     if not cells:
-        raise InputError(f"nothing is left of {top} to map: its outputs depend on no input")
+        raise InputError(f"nothing is left of {top} to map: it is wires and constants only")
     return cells
 
 
