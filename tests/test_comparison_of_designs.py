@@ -1,6 +1,7 @@
 """Comparing designs: directions, errors, gaps, what is never compared, and the command line."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from reports.comparison import Change, Design, compare
 from reports.comparison_rendering import markdown, to_json
 from reports.metrics import Evidence, Metric, Provenance, Summary, write_summary
 from tests.evaluation_arrays import evaluation_arrays
+
+PROJECT = Path(__file__).resolve().parent.parent
 
 
 def metric(name: str, value: object, **more) -> Metric:
@@ -185,6 +188,14 @@ def test_table_figures_and_overlays_are_written(build, tmp_path):
     assert json.loads((folder / "comparison.json").read_text())["regressions"] == 1
     assert main([*words, "--skipPlot"]) == 0
     assert "![" not in (folder / "comparison.md").read_text()
+
+
+def test_make_names_the_models_and_the_target():
+    words = ["make", "-n", "compare", "MODELS=a,b", "TARGET=vitis", "BUILD=out"]
+    plan = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    command = " ".join(plan.replace("\\\n", " ").split())
+    assert "flows compare --build out --models 'a,b' --target vitis" in command
+    assert "--output 'out/compare/a_b/vitis'" in command
 
 
 def test_overlays_need_the_evaluations(build, tmp_path, capsys):

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from models.quality import OCCUPANCY_BINS, in_bin, statistics
 from reports.pictures.evaluation import Evaluation, Values
@@ -218,7 +217,6 @@ def _draw_measure(axes: Axes, name: str, values: Values) -> None:
         axes.set_title(f"mean {words}", loc="right", fontsize=10)
     axes.set_xlim(low, high)
     axes.set_ylim(0, 1.15 * max(top, 1))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(label(name))
     axes.set_ylabel("Modules")
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))

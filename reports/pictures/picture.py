@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from hw.atomic_file import atomic_directory
 from hw.errors import InputError
@@ -158,6 +159,7 @@ def panels(figure: Figure, count: int) -> list[Axes]:
         axes.remove()
     for axes in grid[:count]:
         axes.minorticks_off()
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.tick_params(labelsize=10)
         axes.xaxis.label.set_fontsize(11.5)
         axes.yaxis.label.set_fontsize(11.5)
