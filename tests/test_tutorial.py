@@ -32,6 +32,10 @@ SMALL = {
     "EVALUATE": "--skipPlot",
     "MODEL": f"small/{NETWORK}.yaml",  # the default model's name, a fraction of its logic
 }
+_OF_A_CALLING_MAKE = (
+    *("MAKEFLAGS", "MAKELEVEL", "PYTHONPATH"),
+    *("MODEL", "MODELS", "TARGET", "DATA", "SEED", "VENDOR", "BUILD", "PYTHON"),
+)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.M | re.S)
 _STATUS = re.compile(r"\s+# exit status (\d+)$")
 _FILE_NAME = re.compile(r"# (\S+\.yaml)\n")
@@ -87,8 +91,7 @@ class Reader:
         (self.folder / ".venv" / ".installed").touch()
 
     def types(self, command: str) -> subprocess.CompletedProcess[str]:
-        mine = ("MAKEFLAGS", "MAKELEVEL", "MODEL", "TARGET", "DATA", "BUILD", "PYTHONPATH")
-        environment = {k: v for k, v in os.environ.items() if k not in mine}
+        environment = {k: v for k, v in os.environ.items() if k not in _OF_A_CALLING_MAKE}
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder,
