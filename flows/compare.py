@@ -111,11 +111,22 @@ def _designs(files: list[Path]) -> list[Design]:
     for names in (
         [summary.model for summary in summaries],
         [f"{summary.model} on {summary.target}" for summary in summaries],
-        [str(file.parent) for file in files],
+        _short_paths([file.parent for file in files]),
     ):
         if len(set(names)) == len(names):
             break
     return [Design(name, summary) for name, summary in zip(names, summaries, strict=True)]
+
+
+def _short_paths(folders: list[Path]) -> list[str]:
+    """The parts of the paths in which they differ."""
+    parts = [folder.resolve().parts for folder in folders]
+    shortest = min(map(len, parts))
+    alike = [len(set(column)) == 1 for column in zip(*parts, strict=False)]
+    first = alike.index(False) if False in alike else shortest
+    ends = [len(set(column)) == 1 for column in zip(*map(reversed, parts), strict=False)]
+    last = min(ends.index(False) if False in ends else shortest, shortest - first)
+    return [str(Path(*path[first : len(path) - last])) for path in parts]
 
 
 def _write(

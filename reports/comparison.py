@@ -8,6 +8,7 @@ larger than twice the error of the difference.
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ from itertools import pairwise
 
 from reports.metrics import Metric, Summary
 
+_OF_FIGURE = 4  # parts of a key that name the figure, before the tools
 _SIGNIFICANT = 2.0  # standard errors
 # shown on demand: bins, other algorithms and the other training that the model is measured beside
 _DETAIL = re.compile(r"(emd\.(occupancy|charge|plain|plain_on_chip)|baseline)\..+")
@@ -64,10 +66,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class ComparedFigure:
-    """One row: the same figure of all designs, of which `first` is a record."""
+    """One row: the same figure of all designs.
+
+    Attributes:
+        first: a record of it.
+        tool: who tells it, where several do.
+    """
 
     first: Metric
     cells: tuple[Cell, ...]
+    tool: str = ""
 
     @property
     def is_detail(self) -> bool:
@@ -119,19 +127,47 @@ def compare(designs: Sequence[Design], tolerance: float = 0.01) -> Comparison:
         designs: two at least.
         tolerance: largest relative difference that counts as none.
     """
+    told_twice = _told_twice(designs)
+    by_key = [
+        {_key(metric, told_twice): metric for metric in design.summary.metrics}
+        for design in designs
+    ]
     keys: dict[tuple, Metric] = {}
-    for design in designs:
-        for metric in design.summary.metrics:
-            keys.setdefault(_key(metric), metric)
-    by_key = [{_key(metric): metric for metric in d.summary.metrics} for d in designs]
+    for side in by_key:
+        keys = side | keys  # records of the first design that has them
+    order = list(dict.fromkeys(key for side in by_key for key in side))
     figures = tuple(
-        ComparedFigure(first, tuple(_cells(key, by_key, tolerance))) for key, first in keys.items()
+        ComparedFigure(
+            keys[key],
+            tuple(_cells(key, by_key, tolerance)),
+            tool=", ".join(_tools(keys[key])) if key[:_OF_FIGURE] in told_twice else "",
+        )
+        for key in order
     )
     return Comparison(tuple(designs), figures, tuple(_notes(designs, figures)), tolerance)
 
 
-def _key(metric: Metric) -> tuple:
+def _told_twice(designs: Sequence[Design]) -> set[tuple]:
+    """Figures of which one design has several records: each tool's is then a row of its own."""
+    return {
+        figure
+        for design in designs
+        for figure, count in Counter(_figure(m) for m in design.summary.metrics).items()
+        if count > 1
+    }
+
+
+def _figure(metric: Metric) -> tuple:
     return metric.name, metric.variant, metric.unit, metric.evidence
+
+
+def _key(metric: Metric, told_twice: set[tuple]) -> tuple:
+    figure = _figure(metric)
+    return (*figure, *_tools(metric)) if figure in told_twice else figure
+
+
+def _tools(metric: Metric) -> tuple[str, ...]:
+    return tuple(sorted(metric.provenance.tools)) if metric.provenance else ()
 
 
 def _cells(key: tuple, sides: Sequence[dict[tuple, Metric]], tolerance: float) -> Iterator[Cell]:
@@ -216,10 +252,11 @@ def _hash(summary: Summary, prefix: str) -> str | None:
 
 def _never_compared(figures: Sequence[ComparedFigure]) -> Iterator[str]:
     """Names that are measured on both sides, but in other units or at other evidence levels."""
-    rows: dict[tuple[str, str | None], list[ComparedFigure]] = {}
+    rows: dict[tuple[str, str | None, str], list[ComparedFigure]] = {}
     for figure in figures:
-        rows.setdefault((figure.first.name, figure.first.variant), []).append(figure)
-    for (name, variant), found in rows.items():
+        row = figure.first.name, figure.first.variant, figure.tool
+        rows.setdefault(row, []).append(figure)
+    for (name, variant, _), found in rows.items():
         known = [row for row in found if any(cell.value is not None for cell in row.cells)]
         for one, other in pairwise(known):
             together = any(

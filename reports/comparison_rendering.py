@@ -76,6 +76,7 @@ def to_json(comparison: Comparison) -> str:
                 "unit": figure.first.unit,
                 "evidence": figure.first.evidence.value,
                 "better": figure.first.better,
+                "tool": figure.tool or None,
                 "detail": figure.is_detail,
                 "values": [cell.value for cell in figure.cells],
                 "changes": [cell.change.value for cell in figure.cells],
@@ -113,7 +114,8 @@ def _shown(comparison: Comparison, details: bool) -> list[ComparedFigure]:
 def _label(figure: ComparedFigure) -> str:
     first = figure.first
     words = quality.label_of(first.name) or _IN_CONTEXT.get(first.name) or label_of(first.name)
-    return f"{words} ({first.variant})" if first.variant else words
+    about = ", ".join(filter(None, (first.variant, figure.tool)))
+    return f"{words} ({about})" if about else words
 
 
 def _words(cell: Cell) -> str:

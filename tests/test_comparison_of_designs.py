@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from flows.__main__ import main
+from flows.compare import _short_paths
 from flows.layout import model_layout, target_layout
 from reports.comparison import Change, Design, compare
 from reports.comparison_rendering import markdown, to_json
@@ -96,6 +97,20 @@ def test_variants_are_figures_of_their_own():
     assert (name, figure.first.variant) == ("b", "chip")
 
 
+def test_figures_that_two_tools_tell_are_compared_tool_by_tool():
+    def timed(tool: str, value: float) -> Metric:
+        return metric("timing.critical_path_ns", value, provenance=Provenance(tools={tool: "1"}))
+
+    a = design("a", timed("abc", 5.0), timed("OpenSTA", 6.0))
+    b = design("b", timed("OpenSTA", 6.0), timed("abc", 7.0))
+    comparison = compare([a, b])
+    assert [(f.tool, f.cells[1].change) for f in comparison.figures] == [
+        ("abc", Change.WORSE),
+        ("OpenSTA", Change.SAME),
+    ]
+    assert "(abc) | 5 | 7 (+40.0% **worse**) |" in markdown(comparison)
+
+
 def test_settings_bins_and_losses_are_no_regressions():
     names = ("train.val_loss", "emd.occupancy.0-2.mean", "baseline.stc4.chip.emd.mean")
     names += ("csim.vectors_per_second",)
@@ -167,6 +182,19 @@ def test_models_are_compared_by_name_or_by_file(build, capsys):
     assert capsys.readouterr().out == printed
     assert main(["compare", *(str(Path(file).parent) for file in files)]) == 0
     assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (["/a/old/b/m/t", "/a/new/b/m/t"], ["old", "new"]),
+        (["/a/old/x/m/t", "/a/new/m/t"], ["old/x", "new"]),
+        (["/a/b", "/a/b/c"], [".", "c"]),
+        (["/a/a", "/a/a/a"], [".", "a"]),
+    ],
+)
+def test_designs_of_one_name_are_called_by_their_folders(folders, names):
+    assert _short_paths([Path(folder) for folder in folders]) == names
 
 
 def test_a_regression_may_fail(build, capsys):

@@ -294,6 +294,15 @@ def test_missing_arrays_leave_out_their_pictures_alone(evaluation, tmp_path):
     assert "make evaluate" in reasons["Weights, latents and layer outputs"]
 
 
+def test_an_encoder_without_decoder_has_no_pictures_and_says_so(tmp_path):
+    layout = model_layout(tmp_path, MODEL)
+    layout.train.mkdir(parents=True)
+    assert "make evaluate MODEL=small" in evaluation_gallery(layout).not_drawn[0].reason
+    layout.network("encoder").touch()
+    gallery = evaluation_gallery(layout)
+    assert not gallery.pictures and "has no decoder" in gallery.not_drawn[0].reason
+
+
 def test_a_report_says_why_pictures_are_lacking(tmp_path):
     layout, data = model_layout(tmp_path, MODEL), data_layout(tmp_path, None)
     lacking = report_gallery(layout, data, {}, "not done; make evaluate").not_drawn
