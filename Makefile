@@ -14,6 +14,7 @@ VECTORS ?= 100000## least number of modules in each simulation
 SEED    ?= 1## seed of generator, split, training and stimulus
 EVALUATE ?=## options of make evaluate, such as --full or --skipPlot
 VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
+COMPARE ?=## options of make compare, such as --fail-on-regression or --all
 MODELS  ?=## models for compare, comma between them; the first is the base
 BUILD   ?= build## folder for all results
 PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
@@ -161,7 +162,7 @@ report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS
 
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
 	$(FLOWS) compare --build $(BUILD) --models '$(MODELS)' --target $(TARGET) \
-	  --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))'
+	  --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))' $(COMPARE)
 
 status: .venv/.installed  ## which stages of MODEL on TARGET are done
 	@$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
