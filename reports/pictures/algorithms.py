@@ -113,14 +113,17 @@ def algorithms_profile_picture(evaluation: Evaluation, along: Coordinate, model:
             axes.set_ylim(0, 1.4 * top if top > 0 else 1)
             axes.legend(loc="upper right", ncols=2, fontsize=10)
             head(axes, model, _FORMS.get(form, form))
-            draw_counts(below, profile_of(evaluation["emd"], along), along)
+            own = profile_of(evaluation["emd"], along)
+            draw_counts(below, own, along)
+            if own.shown.any():
+                axes.set_xlim(own.edges[:-1][own.shown][0], own.edges[1:][own.shown][-1])
             if column:
                 below.set_ylabel("")
         grid[0][0].set_ylabel("EMD [half trigger-cell pitch]")
 
     caption = (
         f"Mean distance with standard error against {along.name}: below the autoencoder's curve an "
-        "algorithm is the better choice. A module of which an algorithm keeps nothing has no "
+        "algorithm keeps more of the pattern. A module of which an algorithm keeps nothing has no "
         "distance and is not in its mean. Points are moved aside a little to be seen; below, the "
         "modules of each bin."
     )
