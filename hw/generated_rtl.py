@@ -8,7 +8,9 @@ The weights are wired into the logic.
 
 import importlib.metadata
 import itertools
+import math
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ TOP = "econt_encoder_rtl"
 
 _PIPELINE = "econt_encoder_pipeline"
 _PROJECT_FILE = "design.json"
+_DELAY_STEP_NS = 0.01  # in the search for the shortest stages
 _TIMESCALE = "`timescale 1 ns / 1 ps"
 
 
@@ -124,6 +127,7 @@ def write_rtl(
 
     Raises:
         NoLogic: no output depends on any input.
+        InputError: stages as short as the target wants them cannot be made.
     """
     import alkaid.codegen.rtl
     from alkaid.codegen.rtl.verilog import fsm_logic_gen
@@ -132,7 +136,11 @@ def write_rtl(
     if not any(op.opcode == -1 for op in logic.logic.ops) or not sum(logic.logic.out_kifs.sum(0)):
         raise NoLogic("the network's outputs are constant: there is no logic to make")
     fused = add_surrogate(dead_code_elimin(fuse_ternary_adders(logic.logic)), _skip_op8_cost=True)
-    pipeline, latency = _pipeline(fused, target)
+    stages = _cut(fused, target)
+    latency = target.rtl.pipeline_stages
+    if latency is None:
+        latency = stages.count
+    pipeline = _pipeline(fused, stages, latency)
     modules = fsm_logic_gen(pipeline, _PIPELINE, timescale=_TIMESCALE)
     input_port = RtlPort(name="inputs", number_format=str(logic.input), count=logic.inputs)
     output_port = RtlPort(name="latents", number_format=str(logic.output), count=logic.outputs)
@@ -164,7 +172,7 @@ def write_rtl(
             register_bits=sum(s.width for s in pipeline.signals.values() if s.reg),
             estimated_lut=round(sum(stage.cost for stage in pipeline.logic.values())),
             estimated_delay_ns=round(float(fused.latency[1]), 3),
-            estimated_stage_delay_ns=round(_stage_delay(pipeline), 3),
+            estimated_stage_delay_ns=round(stages.delay_ns, 3),
             tools={"alkaid": importlib.metadata.version("alkaid")},
         )
         write_text(temporary / _PROJECT_FILE, design.model_dump_json(indent=1) + "\n")
@@ -186,31 +194,86 @@ def read_rtl(folder: Path) -> GeneratedRtl:
         raise InputError(f"{file}: damaged; run the rtl step anew ({error})") from error
 
 
-def _pipeline(logic: Any, target: Target) -> tuple[Any, int]:
-    """alkaid's state machine of the logic cut into stages, and its latency in clocks."""
+@dataclass(frozen=True)
+class _Stages:
+    """The logic cut into stages.
+
+    Attributes:
+        stage: of each operation, from 0.
+        delay_ns: estimated, of the slowest stage.
+    """
+
+    stage: tuple[int, ...]
+    delay_ns: float
+
+    @property
+    def count(self) -> int:
+        return max(self.stage, default=0) + 1
+
+
+def _cut(logic: Any, target: Target) -> _Stages:
+    """The stages that the target wants: so many, as short as can be, or those short enough."""
+    wanted = target.rtl.pipeline_stages
+    shortest = max((_own_delay(logic, op) for op in logic.ops), default=0.0)
+    if wanted is None:
+        longest = target.rtl.stage_delay_ns or target.clock_period_ns
+        if shortest > longest:
+            raise InputError(
+                f"target {target.name}: no pipeline has stages of at most {longest:g} ns, for a "
+                f"single adder is estimated at {shortest:.2f} ns; give rtl: stage_delay_ns more"
+            )
+        return _fill_stages(logic, longest)
+    if wanted <= 1:
+        return _fill_stages(logic, math.inf)
+    low, high = shortest, max(logic.latency[1], shortest)
+    while high - low > _DELAY_STEP_NS:
+        middle = (low + high) / 2
+        low, high = (low, middle) if _fill_stages(logic, middle).count <= wanted else (middle, high)
+    return _fill_stages(logic, high)
+
+
+def _fill_stages(logic: Any, longest: float) -> _Stages:
+    """Each operation in the first stage in which it ends in time."""
+    stage: list[int] = []
+    arrival: list[float] = []
+    for op in logic.ops:
+        own = _own_delay(logic, op)
+        here = max((stage[i] for i in op.addr), default=0)
+        ready = max((arrival[i] for i in op.addr if stage[i] == here), default=0.0)
+        if ready + own > longest:
+            here, ready = here + 1, 0.0
+        stage.append(here)
+        arrival.append(ready + own)
+    return _Stages(tuple(stage), max(arrival, default=0.0))
+
+
+def _own_delay(logic: Any, op: Any) -> float:
+    return float(op.latency - max((logic.ops[i].latency for i in op.addr), default=op.latency))
+
+
+def _pipeline(logic: Any, stages: _Stages, latency: int) -> Any:
+    """alkaid's state machine of the logic with registers after each stage; of none, for latency 0.
+
+    alkaid cuts by the time at which a result is there, so that is made the number of the stage.
+    """
     from alkaid.trace.pipeline import to_pipeline
 
-    stages, longest = target.rtl.pipeline_stages, target.rtl.stage_delay_ns
-    if stages == 0:
-        machine = to_pipeline(logic, n_stages=1, reg_inp=False, reg_out=False, verbose=False)
-        return machine, 0
-    cut: dict[str, Any] = {"n_stages": stages}
-    if stages is None:
-        cut = {"latency_cutoff": target.clock_period_ns if longest is None else longest}
-    machine = to_pipeline(logic, **cut, reg_inp=False, reg_out=True, verbose=False)
-    return machine, machine.out_signals[0].schedule.bias
-
-
-def _stage_delay(pipeline: Any) -> float:
-    """Longest estimated delay from register to register."""
-    longest = 0.0
-    for stage in pipeline.logic.values():
-        arrival: list[float] = []
-        for op in stage.ops:
-            own = op.latency - max((stage.ops[i].latency for i in op.addr), default=op.latency)
-            arrival.append(own + max((arrival[i] for i in op.addr), default=0.0))
-        longest = max(longest, *arrival)
-    return longest
+    last = latency or 1
+    empty = last - stages.count  # where the target wants more than there are
+    numbers = [
+        stage + empty if op.addr else 0 for op, stage in zip(logic.ops, stages.stage, strict=True)
+    ]
+    numbered = [
+        op._replace(latency=float(last) if number == last - 1 else number + 0.5)
+        for op, number in zip(logic.ops, numbers, strict=True)
+    ]
+    return to_pipeline(
+        logic._replace(ops=numbered),
+        n_stages=last,
+        reg_inp=False,
+        reg_out=latency > 0,
+        verbose=False,
+    )
 
 
 # --- the wrapper ---------------------------------------------------------------------------------
