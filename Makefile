@@ -41,6 +41,10 @@ RTL_METRICS        := $(IMPLEMENTATION)/rtl_metrics.json
 RTLSIM_METRICS     := $(IMPLEMENTATION)/rtlsim/metrics.json
 RECONFIGURABLE_METRICS := $(IMPLEMENTATION)/rtlsim-reconfigurable/metrics.json
 SYNTH_METRICS      := $(IMPLEMENTATION)/synth_metrics.json
+TIMING_METRICS     := $(IMPLEMENTATION)/timing/metrics.json
+GATESIM_METRICS    := $(IMPLEMENTATION)/gatesim/metrics.json
+EQUIVALENCE_METRICS := $(IMPLEMENTATION)/equivalence/metrics.json
+RECONFIGURABLE_TIMING := $(BUILD)/.reconfigurable/timing/$(call name,$(TARGET)).json
 RECONFIGURABLE_SYNTH := $(BUILD)/.reconfigurable/synth_metrics/$(call name,$(TARGET)).json
 VENDOR_METRICS     := $(IMPLEMENTATION)/vendor_metrics.json
 SUMMARY            := $(IMPLEMENTATION)/summary.json
@@ -51,6 +55,7 @@ REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) 
 
 .PHONY: all help doctor status environment data train evaluate flops graph emd-cnn hls csim rtl rtlsim vendor report
 .PHONY: rtlsim-reconfigurable synth synth-reconfigurable compare
+.PHONY: timing gatesim equivalence timing-reconfigurable
 .PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 
@@ -143,6 +148,21 @@ synth: $(SYNTH_METRICS)  ## map the Verilog to FPGA cells and to a cell library,
 $(SYNTH_METRICS): $(RTL_METRICS) $(wildcard hw/synthesis/*)
 	$(FLOWS) synth --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
 
+timing: $(TIMING_METRICS)  ## critical path and slack of the netlist mapped to the cell library
+	$(REQUIRE) timing
+$(TIMING_METRICS): $(SYNTH_METRICS)
+	$(FLOWS) timing --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
+
+gatesim: $(GATESIM_METRICS)  ## simulate that netlist and compare its integer codes with Keras: 0 mismatches
+	$(REQUIRE) gatesim
+$(GATESIM_METRICS): $(SYNTH_METRICS) $(IMPLEMENTATION)/rtlsim.settings
+	$(FLOWS) gatesim --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
+
+equivalence: $(EQUIVALENCE_METRICS)  ## prove that the netlist equals the RTL (minutes)
+	$(REQUIRE) equivalence
+$(EQUIVALENCE_METRICS): $(SYNTH_METRICS)
+	$(FLOWS) equivalence --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) --or-skip
+
 rtlsim-reconfigurable: $(RECONFIGURABLE_METRICS)  ## simulate the chip's own RTL with the weights of an econ_t model (minutes)
 	$(REQUIRE) rtlsim-reconfigurable
 $(RECONFIGURABLE_METRICS): $(TRAIN_METRICS) $(IMPLEMENTATION)/rtlsim.settings $(wildcard hw/rtl/*.sv hw/targets/$(TARGET).yaml $(TARGET))
@@ -153,11 +173,16 @@ synth-reconfigurable: $(RECONFIGURABLE_SYNTH)  ## map the chip's own RTL, once f
 $(RECONFIGURABLE_SYNTH): .venv/.installed $(wildcard hw/rtl/*.sv hw/synthesis/* hw/targets/$(TARGET).yaml $(TARGET))
 	$(FLOWS) synth --build $(BUILD) --target $(TARGET) --reconfigurable
 
+timing-reconfigurable: $(RECONFIGURABLE_TIMING)  ## critical path of the chip's own RTL, mapped
+	$(REQUIRE) timing-reconfigurable
+$(RECONFIGURABLE_TIMING): $(RECONFIGURABLE_SYNTH)
+	$(FLOWS) timing --build $(BUILD) --target $(TARGET) --reconfigurable
+
 vendor: $(VENDOR_METRICS)  ## run Vitis HLS or Catapult on the HLS project (minutes to hours)
 $(VENDOR_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/vendor.settings
 	$(FLOWS) vendor --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) $(VENDOR)
 
-report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS) $(SYNTH_METRICS)  ## gather all numbers and the verdict: report.html, report.md, summary.json
+report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS) $(SYNTH_METRICS) $(TIMING_METRICS) $(GATESIM_METRICS)  ## gather all numbers and the verdict: report.html, report.md, summary.json
 	$(FLOWS) report --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
 
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
@@ -188,12 +213,13 @@ conformance: .venv/.installed  ## ECON-T golden model against the emulator's pub
 	$(FLOWS) conformance ../shared/econt/vectors
 
 # --- cleaning ----------------------------------------------------------------------------------
-STAGES := data train emd-cnn evaluate flops graph hls csim rtl rtlsim synth \
-          rtlsim-reconfigurable synth-reconfigurable vendor
+STAGES := data train emd-cnn evaluate flops graph hls csim rtl rtlsim synth timing gatesim \
+          equivalence rtlsim-reconfigurable synth-reconfigurable timing-reconfigurable vendor
 results = $(DESIGN)/$(1) $(IMPLEMENTATION)/$(1) $(IMPLEMENTATION)/$(1)_metrics.json
 RESULTS_data    := $(DATASET)
 RESULTS_emd-cnn := $(dir $(EMD_CNN_METRICS))
 RESULTS_flops   := $(dir $(COMPLEXITY_METRICS))
+RESULTS_timing-reconfigurable := $(dir $(RECONFIGURABLE_TIMING))
 RESULTS_synth-reconfigurable := $(BUILD)/.reconfigurable/synth $(RECONFIGURABLE_SYNTH)
 .PHONY: $(STAGES:%=clean-%)
 $(STAGES:%=clean-%): clean-%:

@@ -24,6 +24,9 @@ STEPS = {
     "rtl": ("flows.rtl", "make Verilog of the encoder, its weights wired in"),
     "rtlsim": ("flows.rtlsim", "simulate the Verilog and compare its integer codes with Keras"),
     "synth": ("flows.synth", "map the RTL to FPGA cells and to a cell library, and count them"),
+    "timing": ("flows.timing", "find the critical path of the mapped netlist"),
+    "gatesim": ("flows.gatesim", "simulate the mapped netlist and compare its codes with Keras"),
+    "equivalence": ("flows.equivalence", "prove that the mapped netlist equals the RTL"),
     "rtlsim-reconfigurable": (
         "flows.rtlsim_reconfigurable",
         "simulate the reconfigurable ECON-T RTL against golden model and CMS emulator",

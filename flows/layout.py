@@ -274,6 +274,20 @@ class TargetLayout:
         return self.folder / "synth_metrics.json"
 
     @property
+    def timing_metrics(self) -> Path:
+        """Critical paths of the mapped netlist; the paths themselves are in a text file beside."""
+        return self.folder / "timing" / "metrics.json"
+
+    @property
+    def equivalence_metrics(self) -> Path:
+        return self.folder / "equivalence" / "metrics.json"
+
+    @property
+    def gatesim_metrics(self) -> Path:
+        """Simulation of the mapped netlist."""
+        return self.folder / "gatesim" / "metrics.json"
+
+    @property
     def reconfigurable(self) -> Path:
         """Simulation of the chip's own RTL; only of an encoder in the chip's arithmetic."""
         return self.folder / "rtlsim-reconfigurable"
@@ -323,6 +337,11 @@ def reconfigurable_synth(build: Path) -> Path:
 def reconfigurable_synth_metrics(build: Path, target: str) -> Path:
     """What its netlists take, told for a target."""
     return reconfigurable_folder(build) / "synth_metrics" / f"{_folder_name(target)}.json"
+
+
+def reconfigurable_timing(build: Path, target: str) -> Path:
+    """Timing of its mapped netlist at a target's clock."""
+    return reconfigurable_folder(build) / "timing" / f"{_folder_name(target)}.json"
 
 
 def model_layout(build: Path, model: str) -> ModelLayout:

@@ -12,14 +12,16 @@ from flows.layout import (
     data_layout,
     model_layout,
     reconfigurable_synth_metrics,
+    reconfigurable_timing,
     target_layout,
 )
 from flows.provenance import file_hash
 from flows.trained_model import read_settings
 from reports.metrics import Metric, read_metrics
+from reports.netlist import EQUIVALENCE, GATESIM, TIMING, netlist_metrics
 from reports.report import Progress, StageState
 from reports.rtlsim import rtlsim_metrics
-from reports.side_by_side import RECONFIGURABLE
+from reports.side_by_side import GENERATED, RECONFIGURABLE
 from reports.synthesis import unmeasured_synthesis
 from reports.tables import format_value
 
@@ -113,8 +115,10 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
             ("asic.area_um2",),
             encoder,
         ),
+        *_of_the_netlist(of_target, for_target, encoder),
         *_of_the_chip(of_model, of_target, for_target),
         _synthesis_of_the_chip(build, of_model, target),
+        _timing_of_the_chip(build, target),
         Stage(
             "vendor",
             of_target.vendor_metrics,
@@ -123,6 +127,34 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
             encoder,
         ),
     ]
+
+
+def _of_the_netlist(of_target: TargetLayout, for_target: str, encoder: Path) -> list[Stage]:
+    """What is measured on the generated RTL's mapped netlist."""
+    return [
+        Stage(
+            name,
+            metrics,
+            f"make {name} {for_target}",
+            key_figures,
+            encoder,
+            promised=tuple(
+                netlist_metrics(promised, GENERATED, {}, f"not done; make {name} {for_target}")
+            ),
+        )
+        for name, metrics, key_figures, promised in (
+            ("timing", of_target.timing_metrics, ("timing.critical_path_ns",), TIMING),
+            ("gatesim", of_target.gatesim_metrics, ("gatesim.mismatches",), GATESIM),
+            ("equivalence", of_target.equivalence_metrics, ("equivalence.proved",), EQUIVALENCE),
+        )
+    ]
+
+
+def _timing_of_the_chip(build: Path, target: str) -> Stage:
+    """That of the reconfigurable RTL's netlist: the same for all models."""
+    metrics = reconfigurable_timing(build, target)
+    remedy = f"make timing-reconfigurable TARGET={metrics.stem}"
+    return Stage("timing-reconfigurable", metrics, remedy, ("timing.critical_path_ns",))
 
 
 def _synthesis_of_the_chip(build: Path, of_model: ModelLayout, target: str) -> Stage:

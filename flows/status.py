@@ -15,6 +15,8 @@ from hw.strict_config import did_you_mean
 from reports.metrics import read_metrics
 from reports.report import Progress
 
+_COMPARED = ("csim.mismatches", "rtlsim.mismatches", "gatesim.mismatches")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
@@ -72,6 +74,8 @@ def _require(step: Stage) -> None:
             f"stage {step.name} {what.get(found.progress, 'is stale')}: {found.detail}"
         )
     for metric in read_metrics(step.metrics):
-        if metric.name in ("csim.mismatches", "rtlsim.mismatches") and metric.value != 0:
+        if metric.name == "equivalence.proved" and metric.value is not True:
+            raise CheckFailed(f"the netlist was not proved equal to the RTL: {metric.reason}")
+        if metric.name in _COMPARED and metric.value != 0:
             why = f": {metric.reason}" if metric.reason else ""
             raise CheckFailed(f"{metric.name} is {metric.value}, demanded 0{why}")

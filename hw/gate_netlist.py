@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hw.errors import InputError
 from hw.liberty import Cell, FlipFlop, Group, Library, Setup
+from hw.synthesis.netlist import NETLIST_JSON, instances, read_modules
 from hw.yosys import quoted, run
 
 Net = int
@@ -159,24 +160,22 @@ def read_netlist(file: Path, top: str, library: Library) -> GateNetlist:
     )
 
 
-def load_netlist(verilog: Path, top: str, library: Library) -> GateNetlist:
-    """Read a mapped netlist in Verilog, flattened.
+def mapped_netlist(folder: Path, top: str, library: Library) -> GateNetlist:
+    """The netlist that synthesis left in a folder, flattened where it has a hierarchy.
 
     Raises:
-        InputError: a cell that the library does not have.
+        InputError: no netlist, or a cell that the library does not have.
         ToolMissing: yosys is not installed.
-        ToolFailed: no Verilog, or not this top module.
+        ToolFailed: yosys cannot flatten it.
     """
-    script = [
-        f"read_liberty -lib -ignore_miss_func -ignore_miss_dir {quoted(library.file.resolve())}",
-        f"read_verilog {quoted(verilog.resolve())}",
-        f"hierarchy -check -top {top}",
-        "flatten",
-        "clean",
-        "write_json flat.json",
-    ]
+    file = folder / NETLIST_JSON
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; map the design first: make synth")
+    if len(instances(read_modules(folder), top)) == 1:
+        return read_netlist(file, top, library)
+    script = [f"read_json {quoted(file.resolve())}", f"hierarchy -top {top}", "flatten"]
     with tempfile.TemporaryDirectory(prefix="econt-netlist-") as scratch:
-        run("\n".join(script) + "\n", Path(scratch), f"reading {verilog}")
+        run("\n".join([*script, "clean", "write_json flat.json", ""]), Path(scratch), f"{file}")
         return read_netlist(Path(scratch) / "flat.json", top, library)
 
 

@@ -130,6 +130,15 @@ class Cell:
         return FlipFlop(data, clock.lstrip("!"), rising, outputs)
 
     @cached_property
+    def expressions(self) -> Mapping[str, "Expression"]:
+        """The function of each output.
+
+        Raises:
+            InputError: one that cannot be read.
+        """
+        return {pin: parse_function(text, self.inputs) for pin, text in self.functions.items()}
+
+    @cached_property
     def truth_tables(self) -> Mapping[str, tuple[bool, ...]]:
         """The value of each output for all values of the inputs, the last one changing first.
 
@@ -343,8 +352,50 @@ def interpolate(values: Sequence[float], axes: Sequence[tuple[Sequence[float], f
 
 
 # functions ---------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Expression:
+    """A logic function.
+
+    Attributes:
+        operator: `!`, `&`, `|`, `^`, the name of an input, or a constant `0` or `1`.
+        operands: of an operator.
+    """
+
+    operator: str
+    operands: tuple["Expression", ...] = ()
+
+    def value(self, inputs: Mapping[str, bool]) -> bool:
+        """Its value for these inputs."""
+        values = [operand.value(inputs) for operand in self.operands]
+        match self.operator:
+            case "!":
+                return not values[0]
+            case "&":
+                return all(values)
+            case "|":
+                return any(values)
+            case "^":
+                return sum(values) % 2 == 1
+            case "0" | "1":
+                return self.operator == "1"
+        return inputs[self.operator]
+
+
 def truth_table(function: str, inputs: Sequence[str]) -> tuple[bool, ...]:
     """The value of a Liberty function for all values of `inputs`, the last one changing first.
+
+    Raises:
+        InputError: as `parse_function`.
+    """
+    expression = parse_function(function, inputs)
+    return tuple(
+        expression.value(dict(zip(inputs, values, strict=True)))
+        for values in itertools.product((False, True), repeat=len(inputs))
+    )
+
+
+def parse_function(function: str, inputs: Sequence[str]) -> Expression:
+    """A Liberty function.
 
     Operators: `!` before or `'` after a term, `*` `&` or a blank for AND, `+` `|` for OR, `^` for
     exclusive or; from the strongest: not, exclusive or, and, or.
@@ -353,19 +404,16 @@ def truth_table(function: str, inputs: Sequence[str]) -> tuple[bool, ...]:
         InputError: it cannot be read, or has a name that is no input.
     """
     tokens = re.findall(r"[A-Za-z_][\w\[\]]*|[01!'&*+|^()]", function)
-    if "".join(tokens) != re.sub(r"[\s\"]", "", function):
+    if not tokens or "".join(tokens) != re.sub(r"[\s\"]", "", function):
         raise InputError(f"function '{function}' is not understood")
-    return tuple(
-        _Function(function, tokens, dict(zip(inputs, values, strict=True))).value()
-        for values in itertools.product((False, True), repeat=len(inputs))
-    )
+    return _FunctionParser(function, tokens, inputs).whole()
 
 
-class _Function:
-    def __init__(self, text: str, tokens: Sequence[str], values: Mapping[str, bool]) -> None:
-        self.text, self.tokens, self.values, self.at = text, tokens, values, 0
+class _FunctionParser:
+    def __init__(self, text: str, tokens: Sequence[str], inputs: Sequence[str]) -> None:
+        self.text, self.tokens, self.inputs, self.at = text, tokens, inputs, 0
 
-    def value(self) -> bool:
+    def whole(self) -> Expression:
         result = self.either()
         if self.at != len(self.tokens):
             raise self.error()
@@ -377,44 +425,42 @@ class _Function:
     def peek(self) -> str:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
-    def either(self) -> bool:
+    def either(self) -> Expression:
         result = self.both()
         while self.peek() and self.peek() in "+|":
             self.at += 1
-            result |= self.both()
+            result = Expression("|", (result, self.both()))
         return result
 
-    def both(self) -> bool:
+    def both(self) -> Expression:
         result = self.differ()
         while (token := self.peek()) and token not in "+|)":
             self.at += token in "&*"
-            result &= self.differ()
+            result = Expression("&", (result, self.differ()))
         return result
 
-    def differ(self) -> bool:
+    def differ(self) -> Expression:
         result = self.term()
         while self.peek() == "^":
             self.at += 1
-            result ^= self.term()
+            result = Expression("^", (result, self.term()))
         return result
 
-    def term(self) -> bool:
+    def term(self) -> Expression:
         token = self.peek()
         self.at += 1
         if token == "!":
-            return not self.term()
+            return Expression("!", (self.term(),))
         if token == "(":
             result = self.either()
             if self.peek() != ")":
                 raise self.error()
             self.at += 1
-        elif token in ("0", "1"):
-            result = token == "1"
-        elif token in self.values:
-            result = self.values[token]
+        elif token in ("0", "1") or token in self.inputs:
+            result = Expression(token)
         else:
             raise self.error()
         while self.peek() == "'":
             self.at += 1
-            result = not result
+            result = Expression("!", (result,))
         return result

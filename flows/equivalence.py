@@ -1,0 +1,109 @@
+"""Prove that the mapped netlist computes what the RTL does, with a control that must be caught."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from flows.layout import (
+    DEFAULT_BUILD,
+    DEFAULT_MODEL,
+    DEFAULT_TARGET,
+    TargetLayout,
+    model_layout,
+    target_layout,
+)
+from flows.provenance import file_hash, provenance
+from flows.rtlsim import generated_design, simulated_design
+from flows.synth import ASIC
+from flows.timing import cell_library
+from hw.equivalence import compare, control, gates_of
+from hw.errors import CheckFailed, InputError, ToolMissing
+from hw.gate_netlist import mapped_netlist
+from hw.network_logic import NoLogic
+from hw.targets import Target, load_target
+from hw.yosys import DISTRIBUTION
+from reports.metrics import write_metrics
+from reports.netlist import EQUIVALENCE, Value, netlist_metrics
+from reports.side_by_side import GENERATED
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed that chooses the gates of the control"
+    )
+    parser.add_argument(
+        "--or-skip",
+        action="store_true",
+        help="where it cannot be done or finds a difference, record and tell that and succeed: "
+        "the report gives the verdict",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.seed < 0:
+        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    target = load_target(arguments.target)
+    layout = target_layout(arguments.build, arguments.model, arguments.target)
+    encoder_file = model_layout(arguments.build, arguments.model).network("encoder")
+    layout.equivalence_metrics.unlink(missing_ok=True)
+    try:
+        _prove(layout, encoder_file, target, arguments.seed)
+    except (NoLogic, ToolMissing) as error:
+        if not arguments.or_skip:
+            raise
+        _write(layout, file_hash(encoder_file), arguments.seed, {}, str(error))
+        print(f"equivalence skipped: {error}")
+    except CheckFailed as error:
+        if not arguments.or_skip:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+
+
+def _prove(layout: TargetLayout, encoder_file: Path, target: Target, seed: int) -> None:
+    design = generated_design(layout, encoder_file)
+    library = cell_library(target)
+    netlist = mapped_netlist(layout.synth / ASIC, design.top, library)
+    print(f"reading {layout.rtl}", file=sys.stderr, flush=True)
+    rtl = gates_of(simulated_design(design, layout.rtl).verilog, library)
+    print("proving that the netlist equals it", file=sys.stderr, flush=True)
+    try:
+        verdict = compare(rtl, netlist)
+        mutation = control(rtl, netlist, seed)
+    except CheckFailed as error:
+        _write(layout, design.encoder_hash, seed, {"equivalence.control_caught": False}, str(error))
+        raise
+    message = None
+    if not verdict.equal:
+        message = (
+            f"the netlist of {design.top} is not what the RTL is; of {verdict.functions} functions "
+            f"these differ: {', '.join(verdict.differing)}, ...; make gatesim names vectors"
+        )
+    values: dict[str, Value] = {
+        "equivalence.proved": verdict.equal,
+        "equivalence.functions": verdict.functions,
+        "equivalence.control_caught": True,
+    }
+    _write(layout, design.encoder_hash, seed, values, message)
+    if message:
+        raise CheckFailed(message)
+    print(
+        f"equivalence proved: {verdict.functions} functions of RTL and netlist are the same; "
+        f"the control was caught ({mutation})"
+    )
+
+
+def _write(
+    layout: TargetLayout, model_hash: str, seed: int, values: dict[str, Value], reason: str | None
+) -> None:
+    source = provenance(model_hash=model_hash, seed=seed, packages=(DISTRIBUTION,))
+    metrics = netlist_metrics(EQUIVALENCE, GENERATED, values, reason)
+    write_metrics(
+        layout.equivalence_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
+    )

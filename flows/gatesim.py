@@ -1,0 +1,150 @@
+"""Simulate the netlist mapped to a cell library and compare its integer codes with Keras."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from flows.csim import VECTORS, expected_codes, in_words, vector_groups
+from flows.layout import (
+    DEFAULT_BUILD,
+    DEFAULT_MODEL,
+    DEFAULT_TARGET,
+    ModelLayout,
+    TargetLayout,
+    model_layout,
+    target_layout,
+)
+from flows.progress import progress
+from flows.provenance import file_hash, provenance
+from flows.rtlsim import generated_design, port_codes, shown_groups, simulated_design
+from flows.synth import ASIC
+from flows.timing import cell_library
+from hw.errors import CheckFailed, InputError, ToolMissing
+from hw.gate_netlist import mapped_netlist
+from hw.network_logic import NoLogic
+from hw.targets import Target, load_target
+from hw.yosys import DISTRIBUTION
+from reports.metrics import Provenance, write_metrics
+from reports.netlist import GATESIM, Value, netlist_metrics
+from reports.side_by_side import GENERATED
+from testbench.comparison import compare
+from testbench.gatesim import simulate
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
+    )
+    parser.add_argument(
+        "--vectors",
+        type=int,
+        default=VECTORS,
+        metavar="MODULES",
+        help="modules to compare, besides the directed set, as the csim step takes them",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the directed set and of generated modules"
+    )
+    parser.add_argument(
+        "--or-skip",
+        action="store_true",
+        help="where it cannot be done or finds a difference, record and tell that and succeed: "
+        "the report gives the verdict",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.vectors < 1:
+        raise InputError(f"--vectors {arguments.vectors}: give a number of at least 1")
+    if arguments.seed < 0:
+        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    target = load_target(arguments.target)
+    of_model = model_layout(arguments.build, arguments.model)
+    layout = target_layout(arguments.build, arguments.model, arguments.target)
+    layout.gatesim_metrics.unlink(missing_ok=True)
+    try:
+        _simulate(of_model, layout, target, arguments.vectors, arguments.seed)
+    except (NoLogic, ToolMissing) as error:
+        if not arguments.or_skip:
+            raise
+        source = provenance(model_hash=file_hash(of_model.network("encoder")))
+        _write(layout, source, {}, str(error))
+        print(f"gatesim skipped: {error}")
+    except CheckFailed as error:
+        if not arguments.or_skip:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+
+
+def _simulate(
+    of_model: ModelLayout, layout: TargetLayout, target: Target, vectors: int, seed: int
+) -> None:
+    encoder_file = of_model.network("encoder")
+    design = generated_design(layout, encoder_file)
+    netlist = mapped_netlist(layout.synth / ASIC, design.top, cell_library(target))
+    ports = simulated_design(design, layout.rtl)
+
+    from models.encoder import load_network
+
+    encoder = load_network(encoder_file)
+    groups = shown_groups(vector_groups(of_model, encoder, vectors, seed), design)
+    images = np.concatenate([group.images for group in groups])
+    origins = [origin for group in groups for origin in group.origins]
+    expected = expected_codes(encoder, groups, design.output.fixed, len(images))
+    source = provenance(
+        model_hash=design.encoder_hash,
+        data_hash=file_hash(of_model.validation),
+        seed=seed,
+        packages=("tf-keras", "qkeras", DISTRIBUTION),
+        tools=dict(design.tools),
+    )
+    values: dict[str, Value] = {"gatesim.vectors": len(origins)}
+    try:
+        start = time.perf_counter()
+        with progress("gate-level simulation", len(images)) as advance:
+            codes = port_codes(images, design)
+            ran = simulate(netlist, ports.input, ports.output, codes, advance)
+        rate = len(images) / (time.perf_counter() - start)
+        if ran.latency != design.latency_cycles:
+            raise CheckFailed(
+                f"latency {ran.latency} clocks, that of the RTL is {design.latency_cycles}"
+            )
+    except CheckFailed as error:  # answers are missing, or come at irregular times
+        _write(layout, source, values, str(error))
+        raise
+    finer = expected.fraction - design.output.fixed.fraction
+    comparison = compare(expected.codes, ran.codes << finer, origins)
+    values |= {
+        "gatesim.mismatches": comparison.mismatches,
+        "gatesim.vectors_per_second": round(rate),
+    }
+    message = None
+    if comparison.first:
+        message = (
+            f"netlist: {comparison.mismatches:,} of {comparison.vectors:,} vectors differ "
+            f"({comparison.mismatching_codes:,} codes); {in_words(comparison.first)} (in steps of "
+            f"2**-{expected.fraction})"
+        )
+    _write(layout, source, values, message)
+    if message:
+        raise CheckFailed(f"{of_model.folder.name} on {target.name}: {message}")
+    print(
+        f"gatesim passed: {len(origins):,} vectors, 0 mismatches of Keras and netlist, "
+        f"{rate:,.0f} vectors/s"
+    )
+
+
+def _write(
+    layout: TargetLayout, source: Provenance, values: dict[str, Value], reason: str | None
+) -> None:
+    metrics = netlist_metrics(GATESIM, GENERATED, values, reason)
+    write_metrics(
+        layout.gatesim_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
+    )

@@ -1,0 +1,130 @@
+"""Critical path and slack of the netlist mapped to a cell library; on request Fmax on an ECP5."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.layout import (
+    DEFAULT_BUILD,
+    DEFAULT_MODEL,
+    DEFAULT_TARGET,
+    model_layout,
+    reconfigurable_synth,
+    reconfigurable_timing,
+    target_layout,
+)
+from flows.provenance import file_hash, provenance
+from flows.rtlsim import generated_design
+from flows.synth import ASIC, RECONFIGURABLE_TOP
+from hw.atomic_file import write_text
+from hw.errors import ToolMissing
+from hw.gate_netlist import mapped_netlist
+from hw.liberty import Library, read_liberty
+from hw.network_logic import NoLogic
+from hw.static_timing import (
+    OPENSTA,
+    CriticalPath,
+    critical_path,
+    opensta_critical_path,
+    opensta_version,
+)
+from hw.synthesis.asic import nangate45
+from hw.targets import Target, load_target
+from hw.yosys import DISTRIBUTION
+from reports.metrics import Metric, write_metrics
+from reports.netlist import OPENSTA as OPENSTA_NAMES
+from reports.netlist import TIMING, netlist_metrics
+from reports.side_by_side import GENERATED, RECONFIGURABLE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        help="hardware target: its clock period in ns, and its Liberty file",
+    )
+    parser.add_argument(
+        "--reconfigurable",
+        action="store_true",
+        help="time the chip's own encoder, in place of the model's generated RTL",
+    )
+    parser.add_argument(
+        "--or-skip",
+        action="store_true",
+        help="where there is no netlist or no tool, record that and succeed",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    target = load_target(arguments.target)
+    layout = target_layout(arguments.build, arguments.model, arguments.target)
+    encoder_file = model_layout(arguments.build, arguments.model).network("encoder")
+    file = layout.timing_metrics
+    if arguments.reconfigurable:
+        file = reconfigurable_timing(arguments.build, arguments.target)
+    file.unlink(missing_ok=True)
+    variant = RECONFIGURABLE if arguments.reconfigurable else GENERATED
+    model_hash = None
+    try:
+        if arguments.reconfigurable:
+            netlist = Netlist(reconfigurable_synth(arguments.build) / ASIC, RECONFIGURABLE_TOP)
+        else:
+            design = generated_design(layout, encoder_file)
+            netlist = Netlist(layout.synth / ASIC, design.top)
+            model_hash = design.encoder_hash
+        paths = _measure(netlist, cell_library(target), target)
+    except (NoLogic, ToolMissing) as error:
+        if not arguments.or_skip:
+            raise
+        source = provenance(model_hash=file_hash(encoder_file) if model_hash is None else None)
+        metrics = netlist_metrics(TIMING, variant, {}, str(error))
+        write_metrics(file, [m.model_copy(update={"provenance": source}) for m in metrics])
+        print(f"timing skipped: {error}")
+        return
+    tools = {OPENSTA: opensta_version() or ""} if len(paths) > 1 else {}
+    source = provenance(model_hash=model_hash, packages=(DISTRIBUTION,), tools=tools)
+    metrics = _metrics(paths, target, variant)
+    write_text(file.with_suffix(".txt"), "\n\n".join(path.report for path in paths) + "\n")
+    write_metrics(file, [m.model_copy(update={"provenance": source}) for m in metrics])
+    for path in paths:
+        print(
+            f"{path.tool}: critical path {path.delay_ns:.3f} ns, slack "
+            f"{target.clock_period_ns - path.delay_ns:.3f} ns, {len(path.cells)} cells, from "
+            f"{path.start} to {path.end}"
+        )
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """Where synthesis left a netlist, and its top module."""
+
+    folder: Path
+    top: str
+
+
+def cell_library(target: Target) -> Library:
+    """The library that the target's netlists are mapped to."""
+    return read_liberty(Path(target.liberty) if target.liberty else nangate45())
+
+
+def _measure(netlist: Netlist, library: Library, target: Target) -> list[CriticalPath]:
+    gates = mapped_netlist(netlist.folder, netlist.top, library)
+    paths = [critical_path(gates)]
+    if opensta_version() is not None:
+        paths.append(opensta_critical_path(gates, target.clock_period_ns))
+    return paths
+
+
+def _metrics(paths: list[CriticalPath], target: Target, variant: str) -> list[Metric]:
+    values: dict[str, float] = {}
+    for path in paths:
+        prefix = "timing.opensta" if path.tool == OPENSTA else "timing"
+        values[f"{prefix}.critical_path_ns"] = round(path.delay_ns, 4)
+        values[f"{prefix}.slack_ns"] = round(target.clock_period_ns - path.delay_ns, 4)
+    missing = "OpenSTA is not installed; Debian/Ubuntu: apt install opensta"
+    return [
+        *netlist_metrics(TIMING, variant, values),
+        *netlist_metrics(OPENSTA_NAMES, variant, values, missing),
+    ]
