@@ -35,15 +35,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def _bench(folder: Path, model: str, modules: int, seed: int) -> int:
     from flows.hls import for_hls4ml
+    from flows.rtl import module_wiring
     from flows.rtlsim import port_codes, simulated_design
     from hw.generated_rtl import write_rtl
     from hw.hls import convert
-    from hw.network_logic import Wiring, network_logic
+    from hw.network_logic import network_logic
     from hw.targets import load_target
     from models.encoder import build_networks
     from models.generator import generate_modules
     from models.keras_backend import keras
-    from models.normalisation import LARGEST, Normalisation, normalise
+    from models.normalisation import Normalisation, normalise
     from models.zoo import load_model_spec
     from testbench.csim import compile_project
     from testbench.rtlsim import Feed, compile_design
@@ -60,13 +61,14 @@ def _bench(folder: Path, model: str, modules: int, seed: int) -> int:
         formats=formats,
     )
     image = spec.image
-    wiring = Wiring(48, np.where(image.shown, image.cell, -1), LARGEST[Normalisation.MSB])
+    wiring = module_wiring(image, Normalisation.MSB)
     start = time.process_time()
     logic = network_logic(graph, wiring)
     design = write_rtl(logic, wiring, target, folder / "rtl", encoder_hash="0" * 16)
     seconds = time.process_time() - start
     print(
-        f"Verilog of {model}: {seconds:.2f} s of processor time, {design.estimated_lut:,} LUT estimated"
+        f"Verilog of {model}: {seconds:.2f} s of processor time, {design.estimated_lut:,} LUT "
+        "estimated"
     )
     fast_enough = _against_da4ml(graph, wiring, logic, folder / "da4ml", seconds)
 

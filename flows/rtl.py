@@ -26,8 +26,8 @@ from hw.generated_rtl import GeneratedRtl, write_rtl
 from hw.hls import HlsProject, NoFixedPoint, layer_types, model_graph
 from hw.network_logic import NoLogic, Wiring, network_logic, straight_wiring
 from hw.targets import Target, load_target, target_names
-from models.geometry import TRIGGER_CELLS
-from models.normalisation import LARGEST
+from models.geometry import TRIGGER_CELLS, Arrangement
+from models.normalisation import LARGEST, Normalisation
 from reports.metrics import Metric, write_metrics
 from reports.side_by_side import GENERATED
 
@@ -107,17 +107,17 @@ def generate(of_model: ModelLayout, layout: TargetLayout, target: Target) -> Gen
     return design
 
 
+def module_wiring(arrangement: Arrangement, normalisation: Normalisation) -> Wiring:
+    """The cells of a normalised module, in CALQ order, where the network's image shows them."""
+    shown = np.where(arrangement.shown, arrangement.cell, -1)
+    return Wiring(TRIGGER_CELLS, shown, LARGEST[normalisation])
+
+
 def _wiring(of_model: ModelLayout, target: Target, project: HlsProject) -> Wiring:
-    """The trigger cells, in CALQ order, where the network's image shows them."""
     if target.rtl.inputs == "image":
         return straight_wiring(project.input.size)
     validation = read_validation(of_model)
-    arrangement = validation.arrangement
-    return Wiring(
-        TRIGGER_CELLS,
-        np.where(arrangement.shown, arrangement.cell, -1),
-        LARGEST[validation.normalisation],
-    )
+    return module_wiring(validation.arrangement, validation.normalisation)
 
 
 def _metrics(design: GeneratedRtl) -> list[Metric]:
