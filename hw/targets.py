@@ -122,7 +122,7 @@ def load_target(name: str) -> Target:
     else:
         raise InputError(
             f"unknown target '{name}'; {did_you_mean(name, target_names())}"
-            f" Targets are hw/{_FOLDER.name}/*.yaml; a path to a YAML file works too."
+            f" (targets are hw/{_FOLDER.name}/*.yaml; a path to a YAML file works too)"
         )
     data, lines = read_yaml(file)
     if not isinstance(data, dict):

@@ -267,7 +267,7 @@ def load_model_spec(name: str) -> ModelSpec:
     if name not in model_names():
         raise InputError(
             f"unknown model '{name}'; {did_you_mean(name, model_names())} "
-            f"A path that ends in {_SUFFIX} names a model of your own."
+            f"(a path that ends in {_SUFFIX} names a model of your own)"
         )
     return _read_spec(_FOLDER / f"{name}{_SUFFIX}")
 
