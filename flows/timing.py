@@ -1,4 +1,4 @@
-"""Critical path and slack of the netlist mapped to a cell library; on request Fmax on an ECP5."""
+"""Critical path and slack of the netlist mapped to a cell library."""
 
 import argparse
 from dataclasses import dataclass

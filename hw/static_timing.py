@@ -69,7 +69,13 @@ def critical_path(netlist: GateNetlist) -> CriticalPath:
     network = _Network(netlist)
     with tempfile.TemporaryDirectory(prefix="econt-timing-") as scratch:
         folder = Path(scratch)
+        # ABC takes no library of less than three kinds of gates: give it all the others too
         kinds = {gate.kind for gate in netlist.gates}
+        kinds |= {
+            name
+            for name, cell in netlist.library.cells.items()
+            if not cell.storage and cell.inputs and all(cell.functions.values())
+        }
         write_text(folder / _LIBRARY, "\n".join(split_library(netlist.library, kinds)) + "\n")
         write_text(folder / "netlist.blif", "\n".join(network.blif()) + "\n")
         commands = [f"read_lib {_LIBRARY}", "read_blif netlist.blif", "topo", "stime -p"]
@@ -272,11 +278,10 @@ def parse_opensta(output: str) -> OpenstaPath | None:
     start, end = names.values()
     if not (slack and start and end):
         return None
-    required = report.find("data arrival time")
-    arrival = re.findall(
-        r"^ *-?[\d.]+ +-?[\d.]+ [v^] \S+/\S+ \((\S+)\)", report[:required], re.MULTILINE
-    )
-    return OpenstaPath(float(slack[1]), start[1], end[1], tuple(arrival), report[: slack.end()])
+    steps = report[: report.find("data arrival time")]
+    pins = re.findall(r"^ *-?[\d.]+ +-?[\d.]+ [v^] (\S+)/\S+ \((\S+)\)", steps, re.MULTILINE)
+    cells = tuple(dict(pins).values())  # one entry an instance, a register has two pins on the path
+    return OpenstaPath(float(slack[1]), start[1], end[1], cells, report[: slack.end()])
 
 
 def _place(netlist: GateNetlist, name: str) -> str:

@@ -16,10 +16,6 @@ OPENSTA: _Names = (
     ("timing.opensta.critical_path_ns", "ns", "lower"),
     ("timing.opensta.slack_ns", "ns", "higher"),
 )
-ECP5: _Names = (
-    ("timing.ecp5.fmax_mhz", "MHz", "higher"),
-    ("timing.ecp5.lut", "LUT4", "lower"),
-)
 GATESIM: _Names = (
     ("gatesim.vectors", "vectors", None),
     ("gatesim.mismatches", "vectors", "lower"),
@@ -51,7 +47,7 @@ def netlist_metrics(
                 name=name,
                 value=value,
                 unit=unit,
-                evidence=Evidence.PNR if names is ECP5 else Evidence.SYNTH,
+                evidence=Evidence.SYNTH,
                 better=better,
                 reason=reason if value is None or wrong else None,
                 variant=variant,
