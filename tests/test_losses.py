@@ -209,7 +209,7 @@ def test_sinkhorn_agrees_with_pot_on_physical_modules(regularisation):
         occupied = np.ix_(a > 0, b > 0)
         plan = ot.sinkhorn(
             a[a > 0], b[b > 0], cell_distances()[occupied], regularisation,
-            stopThr=1e-8, numItermax=50_000,
+            stopThr=2e-5, numItermax=20_000,
         )  # fmt: skip
         assert value == pytest.approx((plan * cell_distances()[occupied]).sum(), rel=0.01)
 
