@@ -14,8 +14,7 @@ from flows.layout import (
 )
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design, simulated_design
-from flows.synth import ASIC
-from flows.timing import cell_library
+from flows.timing import cell_library, synthesised
 from hw.equivalence import compare, control, gates_of
 from hw.errors import CheckFailed, InputError, ToolMissing
 from hw.gate_netlist import mapped_netlist
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _prove(layout: TargetLayout, encoder_file: Path, target: Target, seed: int) -> None:
     design = generated_design(layout, encoder_file)
     library = cell_library(target)
-    netlist = mapped_netlist(layout.synth / ASIC, design.top, library)
+    netlist = mapped_netlist(synthesised(layout), design.top, library)
     print(f"reading {layout.rtl}", file=sys.stderr, flush=True)
     rtl = gates_of(simulated_design(design, layout.rtl).verilog, library)
     print("proving that the netlist equals it", file=sys.stderr, flush=True)

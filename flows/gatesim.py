@@ -20,8 +20,7 @@ from flows.layout import (
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design, port_codes, shown_groups, simulated_design
-from flows.synth import ASIC
-from flows.timing import cell_library
+from flows.timing import cell_library, synthesised
 from hw.errors import CheckFailed, InputError, ToolMissing
 from hw.gate_netlist import mapped_netlist
 from hw.network_logic import NoLogic
@@ -88,7 +87,7 @@ def _simulate(
 ) -> None:
     encoder_file = of_model.network("encoder")
     design = generated_design(layout, encoder_file)
-    netlist = mapped_netlist(layout.synth / ASIC, design.top, cell_library(target))
+    netlist = mapped_netlist(synthesised(layout), design.top, cell_library(target))
     ports = simulated_design(design, layout.rtl)
 
     from models.encoder import load_network

@@ -8,6 +8,7 @@ from flows.layout import (
     DEFAULT_BUILD,
     DEFAULT_MODEL,
     DEFAULT_TARGET,
+    TargetLayout,
     model_layout,
     reconfigurable_synth,
     reconfigurable_timing,
@@ -31,7 +32,7 @@ from hw.static_timing import (
 from hw.synthesis.asic import nangate45
 from hw.targets import Target, load_target
 from hw.yosys import DISTRIBUTION
-from reports.metrics import Metric, write_metrics
+from reports.metrics import Metric, read_metrics, write_metrics
 from reports.netlist import OPENSTA as OPENSTA_NAMES
 from reports.netlist import TIMING, netlist_metrics
 from reports.side_by_side import GENERATED, RECONFIGURABLE
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
             netlist = Netlist(reconfigurable_synth(arguments.build) / ASIC, RECONFIGURABLE_TOP)
         else:
             design = generated_design(layout, encoder_file)
-            netlist = Netlist(layout.synth / ASIC, design.top)
+            netlist = Netlist(synthesised(layout), design.top)
             model_hash = design.encoder_hash
         paths = _measure(netlist, cell_library(target), target)
     except (NoLogic, ToolMissing) as error:
@@ -102,6 +103,20 @@ class Netlist:
 
     folder: Path
     top: str
+
+
+def synthesised(layout: TargetLayout) -> Path:
+    """The folder of the netlist mapped to the cell library.
+
+    Raises:
+        ToolMissing: the synth step was skipped for want of a tool.
+    """
+    folder = layout.synth / ASIC
+    if not folder.is_dir() and layout.synth_metrics.is_file():
+        skipped = [m for m in read_metrics(layout.synth_metrics) if m.value is None]
+        if skipped:
+            raise ToolMissing(skipped[0].reason)
+    return folder
 
 
 def cell_library(target: Target) -> Library:

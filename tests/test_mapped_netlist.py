@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,21 @@ class TestSimulation:
         assert ran.latency == 2
         assert np.array_equal(ran.codes[:, 0], codes.sum(axis=1) ^ 0x155)
 
+    def test_logic_without_registers(self, tmp_path, library):
+        text = """module top (input clock, reset, valid_in, output valid_out,
+            input [15:0] inputs, output [8:0] latents);
+          assign valid_out = valid_in;
+          assign latents = inputs[7:0] + inputs[15:8];
+        endmodule
+        """
+        rtl, netlist = _mapped(tmp_path, text, library)
+        codes, ran = _simulate(netlist)
+        assert ran.latency == 0 and np.array_equal(ran.codes[:, 0], codes.sum(axis=1))
+        path = critical_path(netlist)
+        assert path.start.startswith("input inputs[") and path.end.startswith("output latents[")
+        assert "create_clock -name econt_clock -period 25\n" in opensta_script(netlist, 25.0)
+        assert compare(rtl, netlist).equal
+
     def test_blocks_of_vectors(self, adder, monkeypatch):
         monkeypatch.setattr("testbench.gatesim._VECTORS_AT_ONCE", 70)
         codes, ran = _simulate(adder[1])
@@ -265,6 +281,21 @@ class TestEquivalence:
         other = _mapped(tmp_path / "other", HOLDING.replace("kept", "held"), library)[1]
         with pytest.raises(CheckFailed, match=r"kept.*same name"):
             compare(rtl, other)
+
+    def test_a_netlist_with_hierarchy_is_flattened(self, tmp_path, library):
+        (tmp_path / "top.v").write_text(
+            "module part (input [3:0] a, b, output [3:0] y); assign y = a + b; endmodule\n"
+            "module top (input clock, input [3:0] a, b, c, output reg [3:0] y);\n"
+            "  wire [3:0] s, t; part first (a, b, s); part second (s, c, t);\n"
+            "  always @(posedge clock) y <= t;\nendmodule\n"
+        )
+        design = Design((tmp_path / "top.v",), "top")
+        cells = read_library(nangate45(), "NAND2_X1")
+        synthesise_asic(design, cells, tmp_path / "asic", flat=False)
+        netlist = mapped_netlist(tmp_path / "asic", "top", library)
+        assert sum(gate.kind.startswith("FA") for gate in netlist.gates) > 1
+        assert compare(gates_of(design, library, flat=False), netlist).equal
+        assert critical_path(netlist).end.startswith("register y[")
 
     def test_a_control_that_is_not_caught_fails(self, adder, monkeypatch):
         monkeypatch.setattr(
@@ -353,6 +384,19 @@ class TestSteps:
         (target_layout(build, MODEL, "econ_t").synth / "asic" / "netlist.json").unlink()
         with pytest.raises(InputError, match="make synth"):
             timing.run(_options(build))
+
+    def test_where_synthesis_was_skipped_the_reason_is_recorded(self, tmp_path):
+        build = _build(tmp_path)
+        layout = target_layout(build, MODEL, "econ_t")
+        shutil.rmtree(layout.synth)
+        skipped = Metric(name="asic.area_um2", value=None, reason="yosys is not installed")
+        write_metrics(layout.synth_metrics, [skipped])
+        with pytest.raises(ToolMissing, match="yosys is not installed"):
+            timing.run(_options(build))
+        options = _options(build)
+        options.or_skip = True
+        timing.run(options)
+        assert read_metrics(layout.timing_metrics)[0].reason == "yosys is not installed"
 
     def test_where_there_is_no_rtl_the_reason_is_recorded(self, tmp_path):
         layout = target_layout(tmp_path, MODEL, "econ_t")
