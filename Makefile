@@ -43,6 +43,7 @@ RECONFIGURABLE_METRICS := $(IMPLEMENTATION)/rtlsim-reconfigurable/metrics.json
 SYNTH_METRICS      := $(IMPLEMENTATION)/synth_metrics.json
 TIMING_METRICS     := $(IMPLEMENTATION)/timing/metrics.json
 GATESIM_METRICS    := $(IMPLEMENTATION)/gatesim/metrics.json
+ECP5_METRICS       := $(IMPLEMENTATION)/ecp5/metrics.json
 EQUIVALENCE_METRICS := $(IMPLEMENTATION)/equivalence/metrics.json
 RECONFIGURABLE_TIMING := $(BUILD)/.reconfigurable/timing/$(call name,$(TARGET)).json
 RECONFIGURABLE_SYNTH := $(BUILD)/.reconfigurable/synth_metrics/$(call name,$(TARGET)).json
@@ -55,7 +56,7 @@ REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) 
 
 .PHONY: all help doctor status environment data train evaluate flops graph emd-cnn hls csim rtl rtlsim vendor report
 .PHONY: rtlsim-reconfigurable synth synth-reconfigurable compare
-.PHONY: timing gatesim equivalence timing-reconfigurable
+.PHONY: timing gatesim equivalence ecp5 timing-reconfigurable
 .PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 
@@ -173,6 +174,11 @@ synth-reconfigurable: $(RECONFIGURABLE_SYNTH)  ## map the chip's own RTL, once f
 $(RECONFIGURABLE_SYNTH): .venv/.installed $(wildcard hw/rtl/*.sv hw/synthesis/* hw/targets/$(TARGET).yaml $(TARGET))
 	$(FLOWS) synth --build $(BUILD) --target $(TARGET) --reconfigurable
 
+ecp5: $(ECP5_METRICS)  ## place and route the Verilog on a Lattice ECP5: a clock frequency with wires (minutes)
+	$(REQUIRE) ecp5
+$(ECP5_METRICS): $(RTL_METRICS)
+	$(FLOWS) ecp5 --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
+
 timing-reconfigurable: $(RECONFIGURABLE_TIMING)  ## critical path of the chip's own RTL, mapped
 	$(REQUIRE) timing-reconfigurable
 $(RECONFIGURABLE_TIMING): $(RECONFIGURABLE_SYNTH)
@@ -214,7 +220,7 @@ conformance: .venv/.installed  ## ECON-T golden model against the emulator's pub
 
 # --- cleaning ----------------------------------------------------------------------------------
 STAGES := data train emd-cnn evaluate flops graph hls csim rtl rtlsim synth timing gatesim \
-          equivalence rtlsim-reconfigurable synth-reconfigurable timing-reconfigurable vendor
+          equivalence ecp5 rtlsim-reconfigurable synth-reconfigurable timing-reconfigurable vendor
 results = $(DESIGN)/$(1) $(IMPLEMENTATION)/$(1) $(IMPLEMENTATION)/$(1)_metrics.json
 RESULTS_data    := $(DATASET)
 RESULTS_emd-cnn := $(dir $(EMD_CNN_METRICS))

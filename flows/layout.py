@@ -279,6 +279,11 @@ class TargetLayout:
         return self.folder / "timing" / "metrics.json"
 
     @property
+    def ecp5_metrics(self) -> Path:
+        """Place and route of the generated RTL on an ECP5, whatever the target."""
+        return self.folder / "ecp5" / "metrics.json"
+
+    @property
     def equivalence_metrics(self) -> Path:
         return self.folder / "equivalence" / "metrics.json"
 

@@ -18,7 +18,7 @@ from flows.layout import (
 from flows.provenance import file_hash
 from flows.trained_model import read_settings
 from reports.metrics import Metric, read_metrics
-from reports.netlist import EQUIVALENCE, GATESIM, TIMING, netlist_metrics
+from reports.netlist import ECP5, EQUIVALENCE, GATESIM, TIMING, netlist_metrics
 from reports.report import Progress, StageState
 from reports.rtlsim import rtlsim_metrics
 from reports.side_by_side import GENERATED, RECONFIGURABLE
@@ -130,7 +130,7 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
 
 
 def _of_the_netlist(of_target: TargetLayout, for_target: str, encoder: Path) -> list[Stage]:
-    """What is measured on the generated RTL's mapped netlist."""
+    """What is measured on the generated RTL's netlists."""
     return [
         Stage(
             name,
@@ -145,6 +145,7 @@ def _of_the_netlist(of_target: TargetLayout, for_target: str, encoder: Path) -> 
         for name, metrics, key_figures, promised in (
             ("timing", of_target.timing_metrics, ("timing.critical_path_ns",), TIMING),
             ("gatesim", of_target.gatesim_metrics, ("gatesim.mismatches",), GATESIM),
+            ("ecp5", of_target.ecp5_metrics, ("timing.ecp5.fmax_mhz",), ECP5),
             ("equivalence", of_target.equivalence_metrics, ("equivalence.proved",), EQUIVALENCE),
         )
     ]

@@ -16,6 +16,10 @@ OPENSTA: _Names = (
     ("timing.opensta.critical_path_ns", "ns", "lower"),
     ("timing.opensta.slack_ns", "ns", "higher"),
 )
+ECP5: _Names = (
+    ("timing.ecp5.fmax_mhz", "MHz", "higher"),
+    ("timing.ecp5.cells", "logic cells", "lower"),
+)
 GATESIM: _Names = (
     ("gatesim.vectors", "vectors", None),
     ("gatesim.mismatches", "vectors", "lower"),
@@ -47,7 +51,7 @@ def netlist_metrics(
                 name=name,
                 value=value,
                 unit=unit,
-                evidence=Evidence.SYNTH,
+                evidence=Evidence.PNR if names is ECP5 else Evidence.SYNTH,
                 better=better,
                 reason=reason if value is None or wrong else None,
                 variant=variant,

@@ -76,6 +76,8 @@ _LABELS = {
     "block.timing.critical_path_ns": "Whole chip block: critical path",
     "block.timing.slack_ns": "Whole chip block: slack",
     "block.asic.area_score": "Whole chip block: Catapult area score",
+    "timing.ecp5.fmax_mhz": "Clock frequency on a Lattice ECP5 (not the target's)",
+    "timing.ecp5.cells": "Logic cells of that ECP5",
     "timing.opensta.critical_path_ns": "Critical path, by OpenSTA",
     "timing.opensta.slack_ns": "Slack, by OpenSTA",
     "rtlsim.vectors": "Vectors compared, RTL simulated",

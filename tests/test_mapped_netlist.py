@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import equivalence, timing
+from flows import ecp5, equivalence, timing
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
 from hw import abc
+from hw.ecp5 import DoesNotFit, parse_report, place_and_route
 from hw.equivalence import compare, control, gates_of, looped, mutations, parse_cec
 from hw.errors import CheckFailed, InputError, ToolFailed, ToolMissing
 from hw.gate_netlist import GateNetlist, mapped_netlist, to_verilog
@@ -411,3 +412,43 @@ class TestSteps:
         equivalence.run(options)
         for file in (layout.timing_metrics, layout.equivalence_metrics):
             assert {m.reason for m in read_metrics(file)} == {"a float model"}
+
+
+NEXTPNR = '{"critical_paths": [], "fmax": {"clock": {"achieved": 355.61877, "constraint": 40}}, '
+NEXTPNR += '"utilization": {"TRELLIS_COMB": {"available": 83640, "used": 23}}}'
+
+
+class TestEcp5:
+    def test_report(self):
+        found = parse_report(NEXTPNR, "a design")
+        assert (found.fmax_mhz, found.cells, found.available) == (355.62, 23, 83640)
+        with pytest.raises(ToolFailed, match="no path"):
+            parse_report('{"fmax": {}, "utilization": {}}', "a design")
+
+    def test_missing_nextpnr_is_named(self, monkeypatch):
+        monkeypatch.setattr("hw.ecp5._MODULE", "no_such_package")
+        with pytest.raises(ToolMissing, match="make environment"):
+            place_and_route(Design((), "top"), 25.0, 1.0)
+
+    @pytest.mark.slow
+    def test_what_takes_too_long_is_recorded(self, tmp_path):
+        build = _build(tmp_path)
+        options = _options(build, seconds=0.01)
+        with pytest.raises(DoesNotFit, match=r"not done after 0.01 s"):
+            ecp5.run(options)
+        options.or_skip = True
+        ecp5.run(options)
+        found = read_metrics(target_layout(build, MODEL, "econ_t").ecp5_metrics)[0]
+        assert (found.name, found.value, found.evidence) == ("timing.ecp5.fmax_mhz", None, "pnr")
+        assert "LFE5U-85F was not done" in found.reason
+
+    @pytest.mark.slow
+    def test_a_small_design(self, tmp_path, capsys):
+        build = _build(tmp_path)
+        ecp5.run(_options(build, seconds=300.0))
+        found = {
+            m.name: m for m in read_metrics(target_layout(build, MODEL, "econ_t").ecp5_metrics)
+        }
+        assert 100 < found["timing.ecp5.fmax_mhz"].value < 1000
+        assert found["timing.ecp5.fmax_mhz"].evidence == "pnr"
+        assert "nor the target's" in capsys.readouterr().out
