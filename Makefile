@@ -62,7 +62,7 @@ all: report  ## the main job: from data to the report of MODEL on TARGET
 
 help:  ## list targets and variables
 	@echo "Targets:"
-	@sed -nE 's/^([a-z][a-z-]*):[^#]*##[ ]*(.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+	@sed -nE 's/^([a-z][a-z0-9-]*):[^#]*##[ ]*(.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 	@printf '  %-24s%s\n' 'clean-<stage>' 'remove the results of one stage: clean-train, clean-csim, ...'
 	@echo "Variables (make NAME=value):"
 	@sed -nE 's/^([A-Z]+) *\?= *([^#]*)##[ ]*(.*)/  \1\t\2\t\3/p' $(MAKEFILE_LIST) | expand -t 12,28

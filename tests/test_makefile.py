@@ -28,7 +28,7 @@ def test_help_documents_every_public_target_and_variable() -> None:
         for name in line.split()
         if name.islower()
     }
-    listed = set(re.findall(r"^  ([a-z][a-z-]*)\s", printed, flags=re.M))
+    listed = set(re.findall(r"^  ([a-z][a-z0-9-]*)\s", printed, flags=re.M))
     assert phony <= listed
     for variable in VARIABLES:
         assert re.search(rf"^  {variable}\s+.*\S", printed, flags=re.M)
