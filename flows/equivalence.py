@@ -72,11 +72,13 @@ def _prove(layout: TargetLayout, encoder_file: Path, target: Target, seed: int) 
     print(f"reading {layout.rtl}", file=sys.stderr, flush=True)
     rtl = gates_of(simulated_design(design, layout.rtl).verilog, library)
     print("proving that the netlist equals it", file=sys.stderr, flush=True)
+    failed: dict[str, Value] = {"equivalence.proved": False}
     try:
         verdict = compare(rtl, netlist)
+        failed = {"equivalence.control_caught": False}
         mutation = control(rtl, netlist, seed)
     except CheckFailed as error:
-        _write(layout, design.encoder_hash, seed, {"equivalence.control_caught": False}, str(error))
+        _write(layout, design.encoder_hash, seed, failed, str(error))
         raise
     message = None
     if not verdict.equal:

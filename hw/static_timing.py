@@ -185,11 +185,15 @@ def _name(net: Net) -> str:
 
 # --- OpenSTA -------------------------------------------------------------------------------------
 def opensta_version() -> str | None:
-    """Version of OpenSTA; None where its program `sta` is not on PATH."""
+    """Version of OpenSTA; None where its program `sta` is not on PATH, or is another one."""
     program = shutil.which(_STA)
     if program is None:
         return None
-    return _run([program, "-version"], Path.cwd()).strip().splitlines()[0]
+    try:
+        found = re.match(r"\d+\.\d\S*", _run([program, "-version"], Path.cwd()))
+    except ToolFailed:
+        return None
+    return found[0] if found else None
 
 
 def opensta_critical_path(netlist: GateNetlist, clock_period_ns: float) -> CriticalPath:

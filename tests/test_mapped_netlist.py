@@ -190,6 +190,7 @@ class TestTiming:
         (tmp_path / "sta").write_text("#!/bin/sh\necho 'Error: no such cell'\n")
         (tmp_path / "sta").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        assert opensta_version() is None  # another program of that name
         with pytest.raises(ToolFailed, match="no such cell"):
             opensta_critical_path(adder[1], 25.0)
         monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
@@ -379,6 +380,19 @@ class TestSteps:
         assert "latents_0" in capsys.readouterr().err
         proved = read_metrics(layout.equivalence_metrics)[0]
         assert proved.value is False and "latents_0" in proved.reason
+
+    def test_a_control_that_is_not_caught_is_no_proof(self, tmp_path, monkeypatch):
+        def blind(*_):
+            raise CheckFailed("the control failed")
+
+        build = _build(tmp_path)
+        monkeypatch.setattr("flows.equivalence.control", blind)
+        with pytest.raises(CheckFailed, match="the control failed"):
+            equivalence.run(_options(build))
+        layout = target_layout(build, MODEL, "econ_t")
+        found = {m.name: m.value for m in read_metrics(layout.equivalence_metrics)}
+        assert found["equivalence.control_caught"] is False
+        assert found["equivalence.proved"] is None
 
     def test_no_netlist(self, tmp_path):
         build = _build(tmp_path)
