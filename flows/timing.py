@@ -79,7 +79,8 @@ def run(arguments: argparse.Namespace) -> None:
     except (NoLogic, ToolMissing) as error:
         if not arguments.or_skip:
             raise
-        source = provenance(model_hash=file_hash(encoder_file) if model_hash is None else None)
+        model_hash = None if arguments.reconfigurable else file_hash(encoder_file)
+        source = provenance(model_hash=model_hash)
         metrics = netlist_metrics(TIMING, variant, {}, str(error))
         write_metrics(file, [m.model_copy(update={"provenance": source}) for m in metrics])
         print(f"timing skipped: {error}")
