@@ -164,6 +164,11 @@ equivalence: $(EQUIVALENCE_METRICS)  ## prove that the netlist equals the RTL (m
 $(EQUIVALENCE_METRICS): $(SYNTH_METRICS)
 	$(FLOWS) equivalence --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) --or-skip
 
+ecp5: $(ECP5_METRICS)  ## place and route the Verilog on a Lattice ECP5, for a clock frequency with wires (minutes)
+	$(REQUIRE) ecp5
+$(ECP5_METRICS): $(RTL_METRICS)
+	$(FLOWS) ecp5 --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
+
 rtlsim-reconfigurable: $(RECONFIGURABLE_METRICS)  ## simulate the chip's own RTL with the weights of an econ_t model (minutes)
 	$(REQUIRE) rtlsim-reconfigurable
 $(RECONFIGURABLE_METRICS): $(TRAIN_METRICS) $(IMPLEMENTATION)/rtlsim.settings $(wildcard hw/rtl/*.sv hw/targets/$(TARGET).yaml $(TARGET))
@@ -173,11 +178,6 @@ synth-reconfigurable: $(RECONFIGURABLE_SYNTH)  ## map the chip's own RTL, once f
 	$(REQUIRE) synth-reconfigurable
 $(RECONFIGURABLE_SYNTH): .venv/.installed $(wildcard hw/rtl/*.sv hw/synthesis/* hw/targets/$(TARGET).yaml $(TARGET))
 	$(FLOWS) synth --build $(BUILD) --target $(TARGET) --reconfigurable
-
-ecp5: $(ECP5_METRICS)  ## place and route the Verilog on a Lattice ECP5: a clock frequency with wires (minutes)
-	$(REQUIRE) ecp5
-$(ECP5_METRICS): $(RTL_METRICS)
-	$(FLOWS) ecp5 --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
 
 timing-reconfigurable: $(RECONFIGURABLE_TIMING)  ## critical path of the chip's own RTL, mapped
 	$(REQUIRE) timing-reconfigurable

@@ -25,9 +25,9 @@ STEPS = {
     "rtlsim": ("flows.rtlsim", "simulate the Verilog and compare its integer codes with Keras"),
     "synth": ("flows.synth", "map the RTL to FPGA cells and to a cell library, and count them"),
     "timing": ("flows.timing", "find the critical path of the mapped netlist"),
-    "ecp5": ("flows.ecp5", "place and route the RTL on a Lattice ECP5 with open tools"),
     "gatesim": ("flows.gatesim", "simulate the mapped netlist and compare its codes with Keras"),
     "equivalence": ("flows.equivalence", "prove that the mapped netlist equals the RTL"),
+    "ecp5": ("flows.ecp5", "place and route the RTL on a Lattice ECP5 with open tools"),
     "rtlsim-reconfigurable": (
         "flows.rtlsim_reconfigurable",
         "simulate the reconfigurable ECON-T RTL against golden model and CMS emulator",

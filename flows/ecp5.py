@@ -34,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hardware target, for its clock period in ns: what the router aims at",
     )
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help="give up placing and routing after this time"
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        metavar="SECONDS",
+        help="give up placing and routing after this time",
     )
     parser.add_argument(
         "--or-skip",

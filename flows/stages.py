@@ -145,8 +145,8 @@ def _of_the_netlist(of_target: TargetLayout, for_target: str, encoder: Path) -> 
         for name, metrics, key_figures, promised in (
             ("timing", of_target.timing_metrics, ("timing.critical_path_ns",), TIMING),
             ("gatesim", of_target.gatesim_metrics, ("gatesim.mismatches",), GATESIM),
-            ("ecp5", of_target.ecp5_metrics, ("timing.ecp5.fmax_mhz",), ECP5),
             ("equivalence", of_target.equivalence_metrics, ("equivalence.proved",), EQUIVALENCE),
+            ("ecp5", of_target.ecp5_metrics, ("timing.ecp5.fmax_mhz",), ECP5),
         )
     ]
 

@@ -61,7 +61,7 @@ def make_help() -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_commands_name_targets_and_variables_that_exist(page: Path, make_help: str) -> None:
-    targets = set(re.findall(r"^  ([a-z][a-z-]*)\s", make_help, flags=re.M))
+    targets = set(re.findall(r"^  ([a-z][a-z0-9-]*)\s", make_help, flags=re.M))
     targets |= {f"clean-{name}" for name in STEPS}
     variables = set(re.findall(r"^  ([A-Z]+)\s", make_help, flags=re.M))
     for command in commands(page):
@@ -88,3 +88,15 @@ def test_flows_commands_have_options_that_exist(page: Path) -> None:
             load_step(name)[1].parse_args(options)
         except SystemExit as end:
             assert end.code == 0, command
+
+
+def test_pages_that_the_sources_name_exist() -> None:
+    named = {
+        page
+        for package in ("hw", "models", "testbench", "reports", "flows", "tests", "benchmarks")
+        for file in (PROJECT / package).rglob("*")
+        if file.suffix in (".py", ".sv", ".v", ".h", ".cpp", ".tcl", ".yaml")
+        for page in re.findall(r"\bdocs/[\w-]+\.md\b", file.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 3
+    assert not [page for page in sorted(named) if not (PROJECT / page).is_file()]
