@@ -164,7 +164,7 @@ equivalence: $(EQUIVALENCE_METRICS)  ## prove that the netlist equals the RTL (m
 $(EQUIVALENCE_METRICS): $(SYNTH_METRICS)
 	$(FLOWS) equivalence --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) --or-skip
 
-ecp5: $(ECP5_METRICS)  ## place and route the Verilog on a Lattice ECP5, for a clock frequency with wires (minutes)
+ecp5: $(ECP5_METRICS)  ## place and route the Verilog on a Lattice ECP5: its clock frequency (minutes)
 	$(REQUIRE) ecp5
 $(ECP5_METRICS): $(RTL_METRICS)
 	$(FLOWS) ecp5 --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
