@@ -18,6 +18,7 @@ from hw import abc
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError
 from hw.gate_netlist import (
+    FLATTEN,
     ONE,
     SIMPLE_GATES,
     ZERO,
@@ -83,10 +84,10 @@ def gates_of(design: Design, library: Library, *, flat: bool = True) -> GateNetl
         script = [
             *elaborate(design, folder),
             *("alumacc", "maccmap"),
-            *(["flatten", "opt -full"] if flat else ["opt -full"]),
+            *([*FLATTEN, "opt -full"] if flat else ["opt -full"]),
             *(command for adder in adders for command in (adder, "opt -fast")),
             *("techmap", "opt -full"),
-            *([] if flat else ["flatten", "opt -fast"]),
+            *([] if flat else [*FLATTEN, "opt -fast"]),
             *("dfflegalize -cell $_DFF_P_ x", "simplemap", "clean -purge", "write_json flat.json"),
         ]
         run("\n".join(script) + "\n", folder, f"reading {design.top}")

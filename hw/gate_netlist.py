@@ -160,6 +160,10 @@ def read_netlist(file: Path, top: str, library: Library) -> GateNetlist:
     )
 
 
+FLATTEN = ("setattr -mod -unset keep_hierarchy *", "flatten")
+"""Commands of yosys that leave no module, not even those that synthesis must keep apart."""
+
+
 def mapped_netlist(folder: Path, top: str, library: Library) -> GateNetlist:
     """The netlist that synthesis left in a folder, flattened where it has a hierarchy.
 
@@ -173,7 +177,7 @@ def mapped_netlist(folder: Path, top: str, library: Library) -> GateNetlist:
         raise InputError(f"{file}: no such file; map the design first: make synth")
     if len(instances(read_modules(folder), top)) == 1:
         return read_netlist(file, top, library)
-    script = [f"read_json {quoted(file.resolve())}", f"hierarchy -top {top}", "flatten"]
+    script = [f"read_json {quoted(file.resolve())}", f"hierarchy -top {top}", *FLATTEN]
     with tempfile.TemporaryDirectory(prefix="econt-netlist-") as scratch:
         run("\n".join([*script, "clean", "write_json flat.json", ""]), Path(scratch), f"{file}")
         return read_netlist(Path(scratch) / "flat.json", top, library)

@@ -286,7 +286,8 @@ class TestEquivalence:
 
     def test_a_netlist_with_hierarchy_is_flattened(self, tmp_path, library):
         (tmp_path / "top.v").write_text(
-            "module part (input [3:0] a, b, output [3:0] y); assign y = a + b; endmodule\n"
+            "(* keep_hierarchy *) module part (input [3:0] a, b, output [3:0] y);\n"
+            "  assign y = a + b;\nendmodule\n"
             "module top (input clock, input [3:0] a, b, c, output reg [3:0] y);\n"
             "  wire [3:0] s, t; part first (a, b, s); part second (s, c, t);\n"
             "  always @(posedge clock) y <= t;\nendmodule\n"
