@@ -103,7 +103,9 @@ $(DATA_METRICS): $(DATASET)/data.settings $(wildcard $(DATA) $(DATA)/*.csv) | .v
 	$(FLOWS) data --build $(BUILD) $(if $(DATA),--data $(DATA),--events $(EVENTS)) --seed $(SEED)
 
 train: $(TRAIN_METRICS)  ## train MODEL on DATA for EPOCHS (resumes after an interruption)
-$(TRAIN_METRICS): $(DATA_METRICS) $(DESIGN)/train.settings $(wildcard models/zoo/$(MODEL).yaml $(MODEL))
+# (an imported encoder is as it came: nothing makes it anew)
+IMPORTED := $(shell grep -s '"model": null' $(DESIGN)/train/settings.json)
+$(TRAIN_METRICS): $(if $(IMPORTED),,$(DATA_METRICS) $(DESIGN)/train.settings $(wildcard models/zoo/$(MODEL).yaml $(MODEL)))
 	$(FLOWS) train -i $(CSV) -o $(BUILD) --models $(MODEL) \
 	  --epochs $(EPOCHS) --seed $(SEED) --nrowsPerFile 0 --overrideInput --trainOnly
 	@touch $@

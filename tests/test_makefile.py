@@ -77,6 +77,18 @@ def test_a_changed_setting_rebuilds_only_what_depends_on_it(tmp_path: Path) -> N
     assert "EPOCHS=4" in stamp.read_text()
 
 
+def test_an_imported_encoder_goes_on_to_hardware_and_is_never_trained(tmp_path: Path) -> None:
+    layout = model_layout(tmp_path, "m")
+    layout.train.mkdir(parents=True)
+    layout.train_metrics.write_text("[]")
+    layout.settings.write_text(json.dumps({"model": None, "imported": {}}, indent=1))
+    planned = make("-n", "rtl", "MODEL=m", f"BUILD={tmp_path}").stdout
+    assert "flows rtl" in planned
+    assert "flows train" not in planned
+    layout.settings.write_text(json.dumps({"model": {"label": "m"}}, indent=1))
+    assert "flows train" in make("-n", "rtl", "MODEL=m", f"BUILD={tmp_path}").stdout
+
+
 def test_an_unfit_python_is_named_with_the_remedy(tmp_path: Path) -> None:
     fake = tmp_path / "python3.9"
     fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.0" && exit 0\nexit 1\n')
