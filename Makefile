@@ -161,7 +161,7 @@ gatesim: $(GATESIM_METRICS)  ## simulate that netlist and compare its integer co
 $(GATESIM_METRICS): $(SYNTH_METRICS) $(IMPLEMENTATION)/rtlsim.settings
 	$(FLOWS) gatesim --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
 
-equivalence: $(EQUIVALENCE_METRICS)  ## prove that the netlist equals the RTL (minutes)
+equivalence: $(EQUIVALENCE_METRICS)  ## prove that the netlist equals the RTL
 	$(REQUIRE) equivalence
 $(EQUIVALENCE_METRICS): $(SYNTH_METRICS)
 	$(FLOWS) equivalence --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) --or-skip
@@ -190,7 +190,7 @@ vendor: $(VENDOR_METRICS)  ## run Vitis HLS or Catapult on the HLS project (minu
 $(VENDOR_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/vendor.settings
 	$(FLOWS) vendor --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) $(VENDOR)
 
-report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS) $(SYNTH_METRICS) $(TIMING_METRICS) $(GATESIM_METRICS)  ## gather all numbers and the verdict: report.html, report.md, summary.json
+report: $(DATA_METRICS) $(EVALUATE_METRICS) $(COMPLEXITY_METRICS) $(CSIM_METRICS) $(RTLSIM_METRICS) $(SYNTH_METRICS) $(TIMING_METRICS) $(GATESIM_METRICS) $(EQUIVALENCE_METRICS)  ## gather all numbers and the verdict: report.html, report.md, summary.json
 	$(FLOWS) report --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
 
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays

@@ -15,6 +15,7 @@ from flows.layout import (
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design, simulated_design
 from flows.timing import cell_library, synthesised
+from hw.abc import OutOfTime
 from hw.equivalence import compare, control, gates_of
 from hw.errors import CheckFailed, InputError, ToolMissing
 from hw.gate_netlist import mapped_netlist
@@ -38,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=1, help="seed that chooses the gates of the control"
     )
     parser.add_argument(
+        "--seconds",
+        type=float,
+        default=900.0,
+        metavar="SECONDS",
+        help="time after which a proof is given up, undecided",
+    )
+    parser.add_argument(
         "--or-skip",
         action="store_true",
         help="where it cannot be done or finds a difference, record and tell that and succeed: "
@@ -48,13 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    if arguments.seconds <= 0:
+        raise InputError(f"--seconds {arguments.seconds:g}: give a number above 0")
     target = load_target(arguments.target)
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     encoder_file = model_layout(arguments.build, arguments.model).network("encoder")
     layout.equivalence_metrics.unlink(missing_ok=True)
     try:
-        _prove(layout, encoder_file, target, arguments.seed)
-    except (NoLogic, ToolMissing) as error:
+        _prove(layout, encoder_file, target, arguments.seed, arguments.seconds)
+    except (NoLogic, ToolMissing, OutOfTime) as error:
         if not arguments.or_skip:
             raise
         _write(layout, file_hash(encoder_file), arguments.seed, {}, str(error))
@@ -65,7 +75,9 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"error: {error}", file=sys.stderr)
 
 
-def _prove(layout: TargetLayout, encoder_file: Path, target: Target, seed: int) -> None:
+def _prove(
+    layout: TargetLayout, encoder_file: Path, target: Target, seed: int, seconds: float
+) -> None:
     design = generated_design(layout, encoder_file)
     library = cell_library(target)
     netlist = mapped_netlist(synthesised(layout), design.top, library)
@@ -74,9 +86,9 @@ def _prove(layout: TargetLayout, encoder_file: Path, target: Target, seed: int) 
     print("proving that the netlist equals it", file=sys.stderr, flush=True)
     failed: dict[str, Value] = {"equivalence.proved": False}
     try:
-        verdict = compare(rtl, netlist)
+        verdict = compare(rtl, netlist, seconds=seconds)
         failed = {"equivalence.control_caught": False}
-        mutation = control(rtl, netlist, seed)
+        mutation = control(rtl, netlist, seed, seconds=seconds)
     except CheckFailed as error:
         _write(layout, design.encoder_hash, seed, failed, str(error))
         raise

@@ -14,26 +14,39 @@ _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _LINES_SHOWN = 10
 
 
-def run(commands: Sequence[str], folder: Path, what: str) -> str:
+class OutOfTime(ToolFailed):
+    """ABC was stopped before it had an answer."""
+
+
+def run(commands: Sequence[str], folder: Path, what: str, *, seconds: float | None = None) -> str:
     """Carry out commands in `folder`; returns all that ABC prints.
 
     ABC gives no exit status for most failures: callers must look for the line they need, and raise
     `failed` without it.
 
+    Args:
+        what: it is, for messages.
+        seconds: after which it is stopped; None for no limit.
+
     Raises:
+        OutOfTime: it was stopped.
         ToolMissing: it is not installed.
         ToolFailed: it was ended by a signal or gives an exit status.
     """
     command = [str(_program()), "-c", "; ".join(commands)]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OutOfTime(f"{what} was not done after {seconds:g} s") from error
     output = _COLOUR.sub("", done.stdout)
     if done.returncode != 0:
         raise failed(what, output)

@@ -94,7 +94,9 @@ def gates_of(design: Design, library: Library, *, flat: bool = True) -> GateNetl
         return read_netlist(folder / "flat.json", design.top, library)
 
 
-def control(rtl: GateNetlist, netlist: GateNetlist, seed: int) -> Mutation:
+def control(
+    rtl: GateNetlist, netlist: GateNetlist, seed: int, *, seconds: float | None = None
+) -> Mutation:
     """A netlist with one gate replaced, which `compare` does tell from the RTL.
 
     A gate may be redundant, so some are tried.
@@ -104,7 +106,7 @@ def control(rtl: GateNetlist, netlist: GateNetlist, seed: int) -> Mutation:
         InputError, ToolMissing, ToolFailed: as `compare`.
     """
     for mutation, mutated in mutations(netlist, seed):
-        if not compare(rtl, mutated).equal:
+        if not compare(rtl, mutated, seconds=seconds).equal:
             return mutation
     raise CheckFailed(
         f"{netlist.top}: the control failed: netlists with a gate replaced were not told from the "
@@ -135,13 +137,17 @@ def mutations(netlist: GateNetlist, seed: int) -> Iterator[tuple[Mutation, GateN
         yield Mutation(gate.name, gate.kind, other), netlist.with_kind(gate, other)
 
 
-def compare(rtl: GateNetlist, netlist: GateNetlist) -> Verdict:
+def compare(rtl: GateNetlist, netlist: GateNetlist, *, seconds: float | None = None) -> Verdict:
     """Whether both compute the same.
+
+    Args:
+        seconds: after which ABC is stopped; None for no limit.
 
     Raises:
         CheckFailed: a register has no counterpart.
         InputError: other ports, or registers that cannot be followed.
         ToolMissing: ABC is not installed.
+        OutOfTime: ABC was stopped.
         ToolFailed: ABC gives no verdict.
     """
     for ports, name in ((rtl.inputs, "inputs"), (rtl.outputs, "outputs")):
@@ -166,7 +172,7 @@ def compare(rtl: GateNetlist, netlist: GateNetlist) -> Verdict:
         commands: list[str] = []
         for design in ("rtl", "netlist"):
             commands += [f"read_blif {design}.blif", "strash", f"write_aiger {design}.aig"]
-        output = abc.run([*commands, "cec -n rtl.aig netlist.aig"], folder, what)
+        output = abc.run([*commands, "cec -n rtl.aig netlist.aig"], folder, what, seconds=seconds)
     verdict = parse_cec(output, of_rtl.outputs)
     if verdict is None:
         raise abc.failed(what, output)

@@ -11,11 +11,42 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = PROJECT.parent / "shared" / "econt" / "nElinks_5"
 MODEL = "8x8_c8_S2_qK"
-REQUIRED = (
-    "csim.vectors csim.mismatches flops.total macs.total bops.total params.total emd.mean emd.std "
-    "data.distance.occ_all data.distance.occ_1MT data.distance.maxQ data.distance.sumQ "
-    "latency.cycles latency.ns ii.cycles"
-).split()
+REQUIRED = [
+    "csim.vectors",
+    "csim.mismatches",
+    "flops.total",
+    "macs.total",
+    "bops.total",
+    "params.total",
+    "emd.mean",
+    "emd.std",
+    "data.distance.occ_all",
+    "data.distance.occ_1MT",
+    "data.distance.maxQ",
+    "data.distance.sumQ",
+    "latency.cycles",
+    "latency.ns",
+    "ii.cycles",
+]
+OF_GATES = [
+    "rtlsim.vectors",
+    "rtlsim.mismatches",
+    "latency.cycles",
+    "latency.ns",
+    "ii.cycles",
+    "fpga.lut",
+    "fpga.ff",
+    "fpga.dsp",
+    "fpga.carry",
+    "asic.area_um2",
+    "asic.gate_equivalents",
+    "timing.critical_path_ns",
+    "timing.slack_ns",
+    "gatesim.vectors",
+    "gatesim.mismatches",
+    "equivalence.proved",
+    "equivalence.control_caught",
+]
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +99,18 @@ def test_every_promised_number_is_there_or_says_why_not(summary: dict) -> None:
         assert records[name]["value"] is not None or records[name]["reason"]
     assert summary["schema"] == 1
     assert summary["provenance"]["seed"] is not None
+
+
+def test_gates_are_measured_and_equal(summary: dict) -> None:
+    records = {m["name"]: m for m in summary["metrics"] if m["variant"] == "generated"}
+    assert [name for name in OF_GATES if records[name]["value"] is None] == []
+    assert records["rtlsim.vectors"]["value"] >= 100_000
+    assert records["rtlsim.mismatches"]["value"] == records["gatesim.mismatches"]["value"] == 0
+    assert records["equivalence.proved"]["value"] is True
+    assert records["equivalence.control_caught"]["value"] is True
+    assert records["ii.cycles"]["value"] == 1
+    assert records["latency.cycles"]["value"] <= 2
+    assert records["fpga.dsp"]["value"] == 0
 
 
 def test_the_html_report_is_self_contained_and_has_pictures(finished: Path) -> None:

@@ -12,6 +12,7 @@ from flows import ecp5, equivalence, timing
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
 from hw import abc
+from hw.abc import OutOfTime
 from hw.ecp5 import DoesNotFit, parse_report, place_and_route
 from hw.equivalence import compare, control, gates_of, looped, mutations, parse_cec
 from hw.errors import CheckFailed, InputError, ToolFailed, ToolMissing
@@ -261,6 +262,10 @@ class TestEquivalence:
         mutation = control(rtl, netlist, seed=1)
         assert mutation.kind != mutation.replaced_by
 
+    def test_a_proof_that_takes_too_long_is_undecided(self, adder):
+        with pytest.raises(OutOfTime, match=r"equivalence of \w+ was not done after 1e-06 s"):
+            compare(*adder, seconds=1e-6)
+
     def test_every_replaced_gate_is_found(self, adder):
         rtl, netlist = adder
         for mutation, mutated in mutations(netlist, 2):
@@ -302,7 +307,7 @@ class TestEquivalence:
 
     def test_a_control_that_is_not_caught_fails(self, adder, monkeypatch):
         monkeypatch.setattr(
-            "hw.equivalence.compare", lambda *_: parse_cec("Networks are equivalent.", [])
+            "hw.equivalence.compare", lambda *_, **__: parse_cec("Networks are equivalent.", [])
         )
         with pytest.raises(CheckFailed, match="control failed"):
             control(*adder, seed=1)
@@ -317,7 +322,7 @@ MODEL = "small"
 
 def _options(build: Path, **more) -> argparse.Namespace:
     given = {"build": build, "model": MODEL, "target": "econ_t", "or_skip": False, "seed": 1}
-    return argparse.Namespace(**given, reconfigurable=False, **more)
+    return argparse.Namespace(**{**given, "reconfigurable": False, "seconds": 60.0, **more})
 
 
 def _build(folder: Path) -> Path:
@@ -382,8 +387,18 @@ class TestSteps:
         proved = read_metrics(layout.equivalence_metrics)[0]
         assert proved.value is False and "latents_0" in proved.reason
 
+    def test_an_undecided_proof_is_told_and_recorded_where_asked(self, tmp_path):
+        build = _build(tmp_path)
+        with pytest.raises(OutOfTime):
+            equivalence.run(_options(build, seconds=1e-6))
+        equivalence.run(_options(build, seconds=1e-6, or_skip=True))
+        layout = target_layout(build, MODEL, "econ_t")
+        records = {m.name: m for m in read_metrics(layout.equivalence_metrics)}
+        assert records["equivalence.proved"].value is None
+        assert "not done after" in records["equivalence.proved"].reason
+
     def test_a_control_that_is_not_caught_is_no_proof(self, tmp_path, monkeypatch):
-        def blind(*_):
+        def blind(*_, **__):
             raise CheckFailed("the control failed")
 
         build = _build(tmp_path)
