@@ -39,9 +39,7 @@ _ROUNDING: dict[str, Callable[[Values], Values]] = {
     "RND_MIN_INF": lambda x: np.ceil(x - 0.5),
 }
 _OVERFLOW = ("WRAP", "SAT", "SAT_SYM", "SAT_ZERO")
-_NOTATION = re.compile(
-    r"^(?:a[pc]_)?(?P<kind>u?fixed|u?int)<\s*(?P<args>[^>]*)>$"
-)
+_NOTATION = re.compile(r"^(?:a[pc]_)?(?P<kind>u?fixed|u?int)<\s*(?P<args>[^>]*)>$")
 
 
 @dataclass(frozen=True)

@@ -124,8 +124,7 @@ OTHER_SHAPES = [
     *(
         (name, "econ_t")
         for name in model_names()
-        if name != SEED_MODEL
-        and load_model_spec(name).quantisation is not None
+        if name != SEED_MODEL and load_model_spec(name).quantisation is not None
     ),
     (SEED_MODEL, "vitis"),
     (SEED_MODEL, "xc7z020"),
