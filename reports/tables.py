@@ -117,6 +117,8 @@ _LABELS = {
     "fpga.family": "FPGA family",
     "asic.library": "Cell library",
     "asic.reference_cell": "Cell that counts as one gate",
+    "asic.area_um2": "Area of the cells",
+    "asic.gate_equivalents": "Gate equivalents",
     "asic.sequential_share": "Share of flip-flops in the area",
     "asic.area_score": "Catapult area score",
     "data.modules": "Modules",
