@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from flows.console import output_console
-from flows.layout import DEFAULT_BUILD, DEFAULT_TARGET, ModelLayout, target_layout
+from flows.layout import DEFAULT_TARGET, ModelLayout, target_layout
+from flows.step_options import add_build
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError
 from reports.comparison import Change, Comparison, Design, compare
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="summary.json of a design (or its folder), two at least; the first is the base; "
         "default: those of --models",
     )
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    add_build(parser)
     parser.add_argument(
         "--models", help="names of models, comma between them; default: the designs of SUMMARY"
     )

@@ -17,9 +17,6 @@ import numpy as np
 
 from flows.econ_t_block import RECORDED, BlockOutcome, Modules, check_block
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     ModelLayout,
     TargetLayout,
     model_layout,
@@ -27,6 +24,7 @@ from flows.layout import (
 )
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
+from flows.step_options import OR_VERDICT, add_design, add_or_skip, add_stimulus, check_stimulus
 from flows.validation import read_validation
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError, ToolMissing
@@ -57,27 +55,13 @@ from testbench.vectors import (
     reference,
 )
 
-VECTORS = 100_000
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
-    )
-    parser.add_argument(
-        "--vectors",
-        type=int,
-        default=VECTORS,
-        metavar="MODULES",
-        help="modules to compare, besides the directed set: validation modules, evenly spaced "
+    add_design(parser)
+    add_stimulus(
+        parser,
+        "modules to compare, besides the directed set: validation modules, evenly spaced "
         "over all, and generated ones where those do not suffice",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="seed of the directed set and of generated modules"
     )
     parser.add_argument(
         "--recorded",
@@ -87,19 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="vectors of the CMS emulator, as the conformance step takes them: the whole chip "
         "block of an encoder in the ECON-T's arithmetic is compared with them, if they are there",
     )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where it cannot be done or finds a difference, record and tell that and succeed: "
-        "the report gives the verdict",
-    )
+    add_or_skip(parser, OR_VERDICT)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.vectors < 1:
-        raise InputError(f"--vectors {arguments.vectors}: give a number of at least 1")
-    if arguments.seed < 0:
-        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    check_stimulus(arguments)
     of_model = model_layout(arguments.build, arguments.model)
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     layout.csim_metrics.unlink(missing_ok=True)

@@ -9,9 +9,10 @@ import numpy as np
 from rich.table import Table
 
 from flows.console import output_console
-from flows.layout import DEFAULT_BUILD, DataLayout, cache_folder, data_layout
+from flows.layout import DataLayout, cache_folder, data_layout
 from flows.progress import progress
 from flows.provenance import provenance
+from flows.step_options import add_build
 from hw.atomic_file import write_text
 from hw.errors import InputError
 from models.correlations import Correlations, correlations, log_charge, places
@@ -25,7 +26,7 @@ EVENTS = 500_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    add_build(parser)
     parser.add_argument(
         "--events", type=int, default=EVENTS, metavar="MODULES", help="modules to generate"
     )

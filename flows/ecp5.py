@@ -1,20 +1,17 @@
 """Place and route the generated RTL on a Lattice ECP5: what wires do to its clock frequency."""
 
 import argparse
-from pathlib import Path
 
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     TargetLayout,
     model_layout,
     target_layout,
 )
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design, simulated_design
+from flows.step_options import add_design, add_or_skip, require_some_seconds
 from hw.ecp5 import DEVICE, DISTRIBUTION, DoesNotFit, place_and_route
-from hw.errors import InputError, ToolMissing
+from hw.errors import ToolMissing
 from hw.network_logic import NoLogic
 from hw.targets import load_target
 from hw.yosys import DISTRIBUTION as YOSYS
@@ -26,13 +23,7 @@ SECONDS = 1800.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target, for its clock period in ns: what the router aims at",
-    )
+    add_design(parser, "hardware target, for its clock period in ns: what the router aims at")
     parser.add_argument(
         "--seconds",
         type=float,
@@ -40,16 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="give up placing and routing after this time",
     )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where it cannot be done, does not fit or takes too long, record that and succeed",
+    add_or_skip(
+        parser, "where it cannot be done, does not fit or takes too long, record that and succeed"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.seconds <= 0:
-        raise InputError(f"--seconds {arguments.seconds:g}: give a number above 0")
+    require_some_seconds(arguments)
     target = load_target(arguments.target)
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     encoder_file = model_layout(arguments.build, arguments.model).network("encoder")

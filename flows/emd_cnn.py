@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from flows.imported_model import require_name
 from flows.layout import (
-    DEFAULT_BUILD,
     DEFAULT_MODEL,
     EmdCnnLayout,
     ModelLayout,
@@ -29,6 +28,7 @@ from flows.layout import (
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
 from flows.reconstruction import reconstruct
+from flows.step_options import add_build, require_at_least
 from flows.trained_model import settle_archive, write_json
 from flows.validation import Validation, read_validation
 from hw.atomic_file import atomic_directory
@@ -56,7 +56,7 @@ _ERRORS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    add_build(parser)
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
@@ -121,11 +121,8 @@ def run(arguments: argparse.Namespace) -> int | None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for name in ("pairs", "epochs", "batch"):
-        if getattr(arguments, name) < 1:
-            raise InputError(f"--{name} {getattr(arguments, name)}: give a number of at least 1")
-    if arguments.seed < 0:
-        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    require_at_least(1, arguments, "pairs", "epochs", "batch")
+    require_at_least(0, arguments, "seed")
     if arguments.real_only and not arguments.data:
         raise InputError("--real-only: name the modules to make pairs of, with --data")
 

@@ -5,19 +5,23 @@ import sys
 from pathlib import Path
 
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     TargetLayout,
     model_layout,
     target_layout,
 )
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design, simulated_design
+from flows.step_options import (
+    OR_VERDICT,
+    add_design,
+    add_or_skip,
+    require_at_least,
+    require_some_seconds,
+)
 from flows.timing import cell_library, synthesised
 from hw.abc import OutOfTime
 from hw.equivalence import compare, control, gates_of
-from hw.errors import CheckFailed, InputError, ToolMissing
+from hw.errors import CheckFailed, ToolMissing
 from hw.gate_netlist import mapped_netlist
 from hw.network_logic import NoLogic
 from hw.targets import Target, load_target
@@ -28,13 +32,7 @@ from reports.side_by_side import GENERATED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
-    )
+    add_design(parser)
     parser.add_argument(
         "--seed", type=int, default=1, help="seed that chooses the gates of the control"
     )
@@ -45,19 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="time after which a proof is given up, undecided",
     )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where it cannot be done or finds a difference, record and tell that and succeed: "
-        "the report gives the verdict",
-    )
+    add_or_skip(parser, OR_VERDICT)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.seed < 0:
-        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
-    if arguments.seconds <= 0:
-        raise InputError(f"--seconds {arguments.seconds:g}: give a number above 0")
+    require_at_least(0, arguments, "seed")
+    require_some_seconds(arguments)
     target = load_target(arguments.target)
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     encoder_file = model_layout(arguments.build, arguments.model).network("encoder")

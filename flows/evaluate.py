@@ -17,7 +17,7 @@ from flows.baselines import (
     describe_baselines,
     measure_baselines,
 )
-from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, ModelLayout, model_layout
+from flows.layout import ModelLayout, model_layout
 from flows.network_values import write_network_values
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
@@ -28,6 +28,7 @@ from flows.quality_metrics import (
     statistics_metrics,
 )
 from flows.reconstruction import reconstruct
+from flows.step_options import add_model
 from flows.train_options import DEFAULT_ELINKS
 from flows.trained_model import read_settings
 from flows.validation import Validation, read_validation
@@ -60,8 +61,7 @@ class _Result:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    add_model(parser)
     parser.add_argument(
         "--modules",
         type=int,

@@ -9,8 +9,9 @@ from typing import Any
 from rich.table import Table
 
 from flows.console import output_console
-from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, ModelLayout, model_layout
+from flows.layout import ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
+from flows.step_options import add_model
 from hw.errors import InputError
 from reports.metrics import Evidence, Metric, Provenance, write_metrics
 
@@ -44,8 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Keras model files (.json architecture, .keras, .h5): print their counts; "
         "default: count the trained model --model and write its metrics",
     )
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    add_model(parser)
     parser.add_argument(
         "--json", action="store_true", help="print the counts of FILE as JSON instead of tables"
     )

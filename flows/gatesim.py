@@ -3,15 +3,11 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-from flows.csim import VECTORS, expected_codes, in_words, vector_groups
+from flows.csim import expected_codes, in_words, vector_groups
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     ModelLayout,
     TargetLayout,
     model_layout,
@@ -20,8 +16,9 @@ from flows.layout import (
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design, port_codes, shown_groups, simulated_design
+from flows.step_options import OR_VERDICT, add_design, add_or_skip, add_stimulus, check_stimulus
 from flows.timing import cell_library, synthesised
-from hw.errors import CheckFailed, InputError, ToolMissing
+from hw.errors import CheckFailed, ToolMissing
 from hw.gate_netlist import mapped_netlist
 from hw.network_logic import NoLogic
 from hw.targets import Target, load_target
@@ -34,36 +31,13 @@ from testbench.gatesim import simulate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
-    )
-    parser.add_argument(
-        "--vectors",
-        type=int,
-        default=VECTORS,
-        metavar="MODULES",
-        help="modules to compare, besides the directed set, as the csim step takes them",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="seed of the directed set and of generated modules"
-    )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where it cannot be done or finds a difference, record and tell that and succeed: "
-        "the report gives the verdict",
-    )
+    add_design(parser)
+    add_stimulus(parser)
+    add_or_skip(parser, OR_VERDICT)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.vectors < 1:
-        raise InputError(f"--vectors {arguments.vectors}: give a number of at least 1")
-    if arguments.seed < 0:
-        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    check_stimulus(arguments)
     target = load_target(arguments.target)
     of_model = model_layout(arguments.build, arguments.model)
     layout = target_layout(arguments.build, arguments.model, arguments.target)

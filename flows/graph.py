@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, GraphLayout, ModelLayout, model_layout
+from flows.layout import GraphLayout, ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
+from flows.step_options import add_model
 from flows.trained_model import write_json
 from flows.validation import read_validation
 from hw.atomic_file import atomic_directory
@@ -43,8 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder to write, replaced, for FILEs; default: <build>/graph",
     )
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
+    add_model(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -2,19 +2,16 @@
 
 import argparse
 import shutil
-from pathlib import Path
 from typing import Any
 
 from flows.econ_t_block import make_block
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     TargetLayout,
     model_layout,
     target_layout,
 )
 from flows.provenance import file_hash, provenance
+from flows.step_options import add_design, add_or_skip
 from hw.errors import InputError
 from hw.fixed_point import parse_format
 from hw.hls import HlsProject, NoFixedPoint, NumberFormats, convert, write_layer_types
@@ -25,18 +22,10 @@ _FLOAT32_BITS = 25  # a sign, and 24 digits in which Keras computes exactly
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help=f"hardware target ({', '.join(target_names())}), or a path to such a YAML file",
+    add_design(
+        parser, f"hardware target ({', '.join(target_names())}), or a path to such a YAML file"
     )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where the encoder is not in fixed point, record that and succeed",
-    )
+    add_or_skip(parser, "where the encoder is not in fixed point, record that and succeed")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -20,8 +20,9 @@ from flows.imported_model import (
     validation_modules,
     validation_source,
 )
-from flows.layout import DEFAULT_BUILD, DEFAULT_TARGET, ModelLayout, data_layout, model_layout
+from flows.layout import DEFAULT_TARGET, ModelLayout, data_layout, model_layout
 from flows.provenance import file_hash
+from flows.step_options import add_build
 from hw.errors import CheckFailed, InputError
 from models.geometry import ARRANGEMENTS, Arrangement
 from models.normalisation import Normalisation
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", nargs="+", default=[DEFAULT_TARGET], help="hardware targets to go through"
     )
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    add_build(parser)
     parser.add_argument(
         "--import-only", action="store_true", help="only lay the files; run no further step"
     )

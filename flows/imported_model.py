@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from flows import data as data_step
 from flows.layout import ModelLayout, cache_folder, data_layout
+from flows.step_options import require_at_least
 from flows.trained_model import (
     formats_of,
     read_settings,
@@ -96,8 +97,7 @@ def validation_source(arguments: argparse.Namespace) -> ValidationSource:
     Raises:
         InputError: no modules are asked for.
     """
-    if arguments.events < 1:
-        raise InputError(f"--events {arguments.events}: give a number of at least 1")
+    require_at_least(1, arguments, "events")
     return ValidationSource(arguments.build, arguments.data, arguments.events, arguments.seed)
 
 

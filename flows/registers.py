@@ -14,8 +14,9 @@ from flows.imported_model import (
     validation_modules,
     validation_source,
 )
-from flows.layout import DEFAULT_BUILD, model_layout
+from flows.layout import model_layout
 from flows.provenance import file_hash
+from flows.step_options import add_build
 from hw.errors import InputError
 from models.econ_t_formats import LATENT, LATENT_BITS_OF_ELINKS
 from models.normalisation import Normalisation
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reading.add_argument(
         "--name", help="name of the model; default: the file's, or its folder's for an init.yaml"
     )
-    reading.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    add_build(reading)
     add_validation_arguments(reading)
     reading.add_argument(
         "--out",
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="archive (.npz) as `import --out` writes it; floating-point arrays are taken as "
         "weights, which must be multiples of 1/32 in [-1, 31/32]",
     )
-    writing.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    add_build(writing)
     writing.add_argument(
         "--registers",
         type=Path,

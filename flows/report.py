@@ -6,15 +6,13 @@ from pathlib import Path
 
 from flows.console import output_console
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     TargetLayout,
     model_layout,
     target_layout,
 )
 from flows.provenance import file_hash, provenance
 from flows.stages import data_of_model, result, stages
+from flows.step_options import add_design
 from flows.vendor import vendor_metrics
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError
@@ -28,13 +26,7 @@ from reports.verdict import Outcome
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
-    )
+    add_design(parser)
     parser.add_argument(
         "--data",
         type=Path,

@@ -4,22 +4,19 @@ import argparse
 import shutil
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
 from flows.csim import hls_project
 from flows.hls import for_hls4ml
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     ModelLayout,
     TargetLayout,
     model_layout,
     target_layout,
 )
 from flows.provenance import file_hash, provenance
+from flows.step_options import add_design, add_or_skip
 from flows.validation import read_validation
 from hw.errors import InputError
 from hw.generated_rtl import GeneratedRtl, write_rtl
@@ -33,18 +30,10 @@ from reports.side_by_side import GENERATED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help=f"hardware target ({', '.join(target_names())}), or a path to such a YAML file",
+    add_design(
+        parser, f"hardware target ({', '.join(target_names())}), or a path to such a YAML file"
     )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where no logic can be made of the encoder, record that and succeed",
-    )
+    add_or_skip(parser, "where no logic can be made of the encoder, record that and succeed")
 
 
 def run(arguments: argparse.Namespace) -> None:

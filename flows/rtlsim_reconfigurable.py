@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.csim import VECTORS, in_words, vector_groups
+from flows.csim import in_words, vector_groups
 from flows.econ_t_block import RECORDED
 from flows.layout import (
-    DEFAULT_BUILD,
     DEFAULT_TARGET,
     ModelLayout,
     TargetLayout,
@@ -26,6 +25,7 @@ from flows.layout import (
 )
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import timing
+from flows.step_options import add_build, add_or_skip, add_stimulus, check_stimulus
 from flows.validation import read_validation
 from hw.errors import CheckFailed, InputError
 from hw.targets import load_target
@@ -46,20 +46,13 @@ _PATH_MODULES = 10_000  # modules that take the whole path too; the encoder runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    add_build(parser)
     parser.add_argument("--model", default="econ_t", help="model in the chip's arithmetic")
     parser.add_argument(
         "--target", default=DEFAULT_TARGET, help="hardware target: the clock period of its report"
     )
-    parser.add_argument(
-        "--vectors",
-        type=int,
-        default=VECTORS,
-        metavar="MODULES",
-        help="modules that the encoder runs",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="seed of random weights, registers and modules"
+    add_stimulus(
+        parser, "modules that the encoder runs", "seed of random weights, registers and modules"
     )
     parser.add_argument(
         "--recorded",
@@ -68,19 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=RECORDED,
         help="vectors of the CMS emulator, as the conformance step takes them; compared if there",
     )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where it finds a difference, record and tell that and succeed: the report gives the "
+    add_or_skip(
+        parser,
+        "where it finds a difference, record and tell that and succeed: the report gives the "
         "verdict",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.vectors < 1:
-        raise InputError(f"--vectors {arguments.vectors}: give a number of at least 1")
-    if arguments.seed < 0:
-        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    check_stimulus(arguments)
     target = load_target(arguments.target)
     of_model = model_layout(arguments.build, arguments.model)
     layout = target_layout(arguments.build, arguments.model, arguments.target)

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.console import output_console
-from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, DEFAULT_TARGET
 from flows.stages import Stage, data_of_model, stages, state
+from flows.step_options import add_design
 from hw.errors import CheckFailed, InputError
 from hw.strict_config import did_you_mean
 from reports.metrics import read_metrics
@@ -19,13 +19,7 @@ _COMPARED = ("csim.mismatches", "rtlsim.mismatches", "gatesim.mismatches")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
-    )
+    add_design(parser)
     parser.add_argument(
         "--data", type=Path, help="data set; default: the one the model was trained on"
     )

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     TargetLayout,
     model_layout,
     reconfigurable_synth,
@@ -19,6 +16,7 @@ from flows.layout import (
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design
+from flows.step_options import add_design, add_or_skip
 from hw.errors import ToolMissing
 from hw.network_logic import NoLogic
 from hw.rtl import sources
@@ -53,12 +51,9 @@ _AT_ONCE = 2  # runs of yosys, each on one core; a run needs up to 2 GB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target: its part gives the FPGA family whose figures stand in front, its "
+    add_design(
+        parser,
+        "hardware target: its part gives the FPGA family whose figures stand in front, its "
         "'liberty' the cell library",
     )
     parser.add_argument(
@@ -67,11 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="map the chip's own encoder, whose weights are registers, in place of the model's "
         "generated RTL: the result serves all models",
     )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where there is no RTL or no tool to map it with, record that and succeed",
-    )
+    add_or_skip(parser, "where there is no RTL or no tool to map it with, record that and succeed")
 
 
 def run(arguments: argparse.Namespace) -> None:

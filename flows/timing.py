@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     TargetLayout,
     model_layout,
     reconfigurable_synth,
@@ -16,6 +13,7 @@ from flows.layout import (
 )
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design
+from flows.step_options import add_design, add_or_skip
 from flows.synth import ASIC, RECONFIGURABLE_TOP
 from hw.atomic_file import write_text
 from hw.errors import ToolMissing
@@ -39,23 +37,13 @@ from reports.side_by_side import GENERATED, RECONFIGURABLE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target: its clock period in ns, and its Liberty file",
-    )
+    add_design(parser, "hardware target: its clock period in ns, and its Liberty file")
     parser.add_argument(
         "--reconfigurable",
         action="store_true",
         help="time the chip's own encoder, in place of the model's generated RTL",
     )
-    parser.add_argument(
-        "--or-skip",
-        action="store_true",
-        help="where there is no netlist or no tool, record that and succeed",
-    )
+    add_or_skip(parser, "where there is no netlist or no tool, record that and succeed")
 
 
 def run(arguments: argparse.Namespace) -> None:

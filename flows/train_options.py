@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
+from flows.step_options import require_at_least
 from hw.errors import InputError
 from models.econ_t_formats import LATENT_BITS_OF_ELINKS
 from models.zoo import ModelSpec, compared_spec, load_model_spec, model_names
@@ -198,13 +199,10 @@ def check(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: names the option and the remedy.
     """
-    for name in ("epochs", "batch", "patience"):
-        if getattr(arguments, name) < 1:
-            raise InputError(f"--{name} {getattr(arguments, name)}: give a number of at least 1")
+    require_at_least(1, arguments, "epochs", "batch", "patience")
     if arguments.nrowsPerFile < 0:
         raise InputError(f"--nrowsPerFile {arguments.nrowsPerFile}: give a number, or 0 for all")
-    if arguments.seed < 0:
-        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    require_at_least(0, arguments, "seed")
     if arguments.evalOnly:
         for flag in ("retrain", "quantize", "loss", "trainOnly"):
             if getattr(arguments, flag):

@@ -13,9 +13,6 @@ import numpy as np
 from flows.console import output_console
 from flows.csim import hls_project, vector_groups
 from flows.layout import (
-    DEFAULT_BUILD,
-    DEFAULT_MODEL,
-    DEFAULT_TARGET,
     ModelLayout,
     TargetLayout,
     model_layout,
@@ -23,8 +20,9 @@ from flows.layout import (
 )
 from flows.progress import progress
 from flows.provenance import provenance
+from flows.step_options import add_design, add_stimulus, check_stimulus
 from hw.econ_t_block import TOP as BLOCK
-from hw.errors import CheckFailed, InputError, ToolFailed
+from hw.errors import CheckFailed, ToolFailed
 from hw.hls import HlsProject
 from hw.vendor_reports import Figure, read_vendor_reports
 from hw.vendor_tools import Request, Run, carry_out, plan, plan_block, prepare
@@ -35,13 +33,7 @@ VECTORS = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model, as in the zoo or imported")
-    parser.add_argument(
-        "--target",
-        default=DEFAULT_TARGET,
-        help="hardware target (hw/targets/*.yaml), or a path to such a YAML file",
-    )
+    add_design(parser)
     parser.add_argument(
         "--cosim",
         action=argparse.BooleanOptionalAction,
@@ -53,21 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let Vivado synthesise that RTL too (FPGA targets)",
     )
-    parser.add_argument(
-        "--vectors",
-        type=int,
+    add_stimulus(
+        parser,
+        "modules in the co-simulation, besides the directed set",
+        "seed of the directed set",
         default=VECTORS,
-        metavar="MODULES",
-        help="modules in the co-simulation, besides the directed set",
     )
-    parser.add_argument("--seed", type=int, default=1, help="seed of the directed set")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.vectors < 1:
-        raise InputError(f"--vectors {arguments.vectors}: give a number of at least 1")
-    if arguments.seed < 0:
-        raise InputError(f"--seed {arguments.seed}: give a number of at least 0")
+    check_stimulus(arguments)
     of_model = model_layout(arguments.build, arguments.model)
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     project = hls_project(layout, of_model.network("encoder"))
