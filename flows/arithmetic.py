@@ -19,7 +19,7 @@ from flows.trained_model import read_settings
 from flows.validation import Validation
 from hw.atomic_file import atomic_path
 from models.quality import PROFILE_BINS, occupancy, profile, statistics
-from reports.metrics import Metric
+from reports.metrics import Metric, with_provenance
 
 PLAIN, PLAIN_ON_CHIP = "emd.plain", "emd.plain_on_chip"
 _PARTS = ("mean", "std", "standard_error")
@@ -65,11 +65,8 @@ def compare_arithmetic(
         data_hash=file_hash(layout.validation),
         packages=("POT",),
     )
-    return [
-        metric.model_copy(update={"provenance": source})
-        for name, distances in ((PLAIN, found.as_trained), (PLAIN_ON_CHIP, found.on_chip))
-        for metric in _metrics(name, distances, unit)
-    ]
+    metrics = _metrics(PLAIN, found.as_trained, unit) + _metrics(PLAIN_ON_CHIP, found.on_chip, unit)
+    return with_provenance(metrics, source)
 
 
 def _metrics(name: str, distances: Distances, unit: str) -> list[Metric]:

@@ -30,7 +30,7 @@ from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError, ToolMissing
 from hw.fixed_point import Codes, FixedFormat
 from hw.hls import HlsProject, NoFixedPoint, read_project
-from reports.metrics import Evidence, Metric, read_metrics, write_metrics
+from reports.metrics import Evidence, Metric, read_metrics, with_provenance, write_metrics
 from testbench.comparison import (
     Comparison,
     Difference,
@@ -181,9 +181,7 @@ def _simulate(
         tools={COMPILER: compiler_version()},
     )
     metrics = _metrics(case, outcome, groups, rate, message)
-    write_metrics(
-        layout.csim_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
-    )
+    write_metrics(layout.csim_metrics, with_provenance(metrics, source))
     if message:
         raise CheckFailed(f"{of_model.folder.name} on {project.target.name}: {message}")
     kinds = ", ".join(f"{len(group.images):,} {group.kind}" for group in groups)

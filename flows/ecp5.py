@@ -15,8 +15,9 @@ from hw.errors import ToolMissing
 from hw.network_logic import NoLogic
 from hw.targets import load_target
 from hw.yosys import DISTRIBUTION as YOSYS
-from reports.metrics import Provenance, write_metrics
-from reports.netlist import ECP5, Value, netlist_metrics
+from reports.form_metrics import Value
+from reports.metrics import Provenance, with_provenance, write_metrics
+from reports.netlist import ECP5, netlist_metrics
 from reports.side_by_side import GENERATED
 
 SECONDS = 1800.0
@@ -70,6 +71,4 @@ def _write(
     layout: TargetLayout, source: Provenance, values: dict[str, Value], reason: str | None
 ) -> None:
     metrics = netlist_metrics(ECP5, GENERATED, values, reason)
-    write_metrics(
-        layout.ecp5_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
-    )
+    write_metrics(layout.ecp5_metrics, with_provenance(metrics, source))

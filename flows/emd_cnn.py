@@ -37,7 +37,7 @@ from models.dataset import load_modules
 from models.emd import emd
 from models.measures import EMD_UNIT
 from models.selection import drop_empty
-from reports.metrics import Metric, Provenance, write_metrics
+from reports.metrics import Metric, Provenance, with_provenance, write_metrics
 
 PAIRS = 100_000
 EPOCHS = 20
@@ -295,7 +295,7 @@ def _publish(
         )
         metrics = _metrics(training, choice, held_out, predicted)
         origin = _provenance(new, settings)
-        metrics = [metric.model_copy(update={"provenance": origin}) for metric in metrics]
+        metrics = with_provenance(metrics, origin)
         write_metrics(new.metrics, metrics)
         if not skip_plot:
             from reports.pictures.learned_emd import learned_emd_picture

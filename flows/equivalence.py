@@ -26,8 +26,9 @@ from hw.gate_netlist import mapped_netlist
 from hw.network_logic import NoLogic
 from hw.targets import Target, load_target
 from hw.yosys import DISTRIBUTION
-from reports.metrics import write_metrics
-from reports.netlist import EQUIVALENCE, Value, netlist_metrics
+from reports.form_metrics import Value
+from reports.metrics import with_provenance, write_metrics
+from reports.netlist import EQUIVALENCE, netlist_metrics
 from reports.side_by_side import GENERATED
 
 
@@ -108,6 +109,4 @@ def _write(
 ) -> None:
     source = provenance(model_hash=model_hash, seed=seed, packages=(DISTRIBUTION,))
     metrics = netlist_metrics(EQUIVALENCE, GENERATED, values, reason)
-    write_metrics(
-        layout.equivalence_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
-    )
+    write_metrics(layout.equivalence_metrics, with_provenance(metrics, source))

@@ -39,7 +39,7 @@ from models.baselines import ELINKS
 from models.geometry import TRIGGER_CELLS
 from models.measures import EMD_UNIT, measure_modules, measures
 from models.quality import PROFILE_BINS, occupancy, profile, statistics, typical_modules
-from reports.metrics import Metric, write_metrics
+from reports.metrics import Metric, with_provenance, write_metrics
 from testbench.econ_t.received import autoencoder_bits
 
 MODULES = 100_000
@@ -176,7 +176,7 @@ def evaluate(
     )
     if baselines:
         metrics += baseline_metrics(others, where, links, full=full)
-    metrics = [metric.model_copy(update={"provenance": source}) for metric in metrics]
+    metrics = with_provenance(metrics, source)
     metrics += of_arithmetic
     write_metrics(layout.evaluate_metrics, metrics)
     if skip_plot:

@@ -23,8 +23,9 @@ from hw.gate_netlist import mapped_netlist
 from hw.network_logic import NoLogic
 from hw.targets import Target, load_target
 from hw.yosys import DISTRIBUTION
-from reports.metrics import Provenance, write_metrics
-from reports.netlist import GATESIM, Value, netlist_metrics
+from reports.form_metrics import Value
+from reports.metrics import Provenance, with_provenance, write_metrics
+from reports.netlist import GATESIM, netlist_metrics
 from reports.side_by_side import GENERATED
 from testbench.comparison import compare
 from testbench.gatesim import simulate
@@ -118,6 +119,4 @@ def _write(
     layout: TargetLayout, source: Provenance, values: dict[str, Value], reason: str | None
 ) -> None:
     metrics = netlist_metrics(GATESIM, GENERATED, values, reason)
-    write_metrics(
-        layout.gatesim_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
-    )
+    write_metrics(layout.gatesim_metrics, with_provenance(metrics, source))

@@ -25,7 +25,7 @@ from hw.errors import InputError
 from models.dataset import ModuleData, load_modules
 from models.normalisation import Normalisation
 from models.selection import drop_empty
-from reports.metrics import Evidence, Metric, write_metrics
+from reports.metrics import Evidence, Metric, with_provenance, write_metrics
 
 EVENTS = 120_000  # more than the 100,000 vectors of the C-simulation, some modules being empty
 _NAME = re.compile(r"^[A-Za-z0-9][\w.+-]*$")
@@ -195,7 +195,7 @@ def publish(
             *_golden_metrics(model.golden),
             Metric(name="validation.modules", value=len(modules), unit="modules"),
         ]
-        metrics = [metric.model_copy(update={"provenance": provenance}) for metric in metrics]
+        metrics = with_provenance(metrics, provenance)
         write_metrics(staging.at(layout.train_metrics), metrics)
 
 

@@ -25,7 +25,7 @@ from hw.network_logic import NoLogic, Wiring, network_logic, straight_wiring
 from hw.targets import Target, load_target, target_names
 from models.geometry import TRIGGER_CELLS, Arrangement
 from models.normalisation import LARGEST, Normalisation
-from reports.metrics import Metric, write_metrics
+from reports.metrics import Metric, with_provenance, write_metrics
 from reports.side_by_side import GENERATED
 
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     source = provenance(
         model_hash=design.encoder_hash, packages=("hls4ml",), tools=dict(design.tools)
     )
-    metrics = [m.model_copy(update={"provenance": source}) for m in _metrics(design)]
+    metrics = with_provenance(_metrics(design), source)
     write_metrics(layout.rtl_metrics, metrics)
     print(
         f"Verilog: {design.estimated_lut:,} LUT estimated, {design.latency_cycles} clocks of "

@@ -24,7 +24,7 @@ from hw.fixed_point import Codes, parse_format
 from hw.generated_rtl import GeneratedRtl, RtlPort, read_rtl
 from hw.network_logic import NoLogic
 from hw.verilator import Design, version
-from reports.metrics import read_metrics, write_metrics
+from reports.metrics import read_metrics, with_provenance, write_metrics
 from reports.rtlsim import rtlsim_metrics
 from reports.side_by_side import GENERATED
 from testbench.comparison import Comparison
@@ -59,9 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise
         source = provenance(model_hash=file_hash(of_model.network("encoder")))
         metrics = rtlsim_metrics(GENERATED, {}, str(error))
-        write_metrics(
-            layout.rtlsim_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
-        )
+        write_metrics(layout.rtlsim_metrics, with_provenance(metrics, source))
         print(f"rtlsim skipped: {error}")
     except CheckFailed as error:
         if not arguments.or_skip:
@@ -166,9 +164,7 @@ def _simulate(of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: i
         tools={**design.tools, "verilator": version()},
     )
     metrics = rtlsim_metrics(GENERATED, figures, message)
-    write_metrics(
-        layout.rtlsim_metrics, [m.model_copy(update={"provenance": source}) for m in metrics]
-    )
+    write_metrics(layout.rtlsim_metrics, with_provenance(metrics, source))
     if message:
         raise CheckFailed(f"{of_model.folder.name} on {design.target.name}: {message}")
     kinds = ", ".join(f"{len(group.images):,} {group.kind}" for group in groups)

@@ -30,7 +30,7 @@ from flows.validation import read_validation
 from hw.errors import CheckFailed, InputError
 from hw.targets import load_target
 from hw.verilator import version
-from reports.metrics import Evidence, Metric, write_metrics
+from reports.metrics import Evidence, Metric, with_provenance, write_metrics
 from reports.rtlsim import rtlsim_metrics
 from reports.side_by_side import RECONFIGURABLE
 from testbench.rtlsim import RtlDesign, RtlSimulator, Verification, compile_design, verify
@@ -122,7 +122,7 @@ def run(arguments: argparse.Namespace) -> None:
     metrics = _metrics(found, target.clock_period_ns, message, arguments.recorded)
     write_metrics(
         layout.reconfigurable_metrics,
-        [m.model_copy(update={"provenance": source}) for m in metrics],
+        with_provenance(metrics, source),
     )
     if message and not arguments.or_skip:
         raise CheckFailed(f"reconfigurable RTL: {message}")

@@ -39,7 +39,7 @@ from hw.synthesis.fpga import (
 from hw.targets import Target, load_target
 from hw.verilator import Design
 from hw.yosys import DISTRIBUTION, commands
-from reports.metrics import Metric, write_metrics
+from reports.metrics import Metric, with_provenance, write_metrics
 from reports.side_by_side import GENERATED, RECONFIGURABLE
 from reports.synthesis import Value, synthesis_metrics, unmeasured_synthesis
 
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
         model_hash = None if arguments.reconfigurable else file_hash(encoder_file)
         source = provenance(model_hash=model_hash)
         metrics = unmeasured_synthesis(variant, str(error))
-        write_metrics(metrics_file, [m.model_copy(update={"provenance": source}) for m in metrics])
+        write_metrics(metrics_file, with_provenance(metrics, source))
         print(f"synth skipped: {error}")
         return
     write_metrics(metrics_file, _metrics(results, target, work))
@@ -182,10 +182,7 @@ def _metrics(results: _Results, target: Target, work: _Work) -> list[Metric]:
     by_number = sorted(asic.cells.items(), key=lambda entry: (-entry[1], entry[0]))
     values |= {f"asic.cells.{kind}": number for kind, number in by_number}
     source = provenance(model_hash=work.encoder_hash, packages=(DISTRIBUTION,))
-    return [
-        metric.model_copy(update={"provenance": source})
-        for metric in synthesis_metrics(work.variant, values)
-    ]
+    return with_provenance(synthesis_metrics(work.variant, values), source)
 
 
 def _in_words(results: _Results) -> list[str]:

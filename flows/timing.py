@@ -30,7 +30,7 @@ from hw.static_timing import (
 from hw.synthesis.asic import nangate45
 from hw.targets import Target, load_target
 from hw.yosys import DISTRIBUTION
-from reports.metrics import Metric, read_metrics, write_metrics
+from reports.metrics import Metric, read_metrics, with_provenance, write_metrics
 from reports.netlist import OPENSTA as OPENSTA_NAMES
 from reports.netlist import TIMING, netlist_metrics
 from reports.side_by_side import GENERATED, RECONFIGURABLE
@@ -70,14 +70,14 @@ def run(arguments: argparse.Namespace) -> None:
         model_hash = None if arguments.reconfigurable else file_hash(encoder_file)
         source = provenance(model_hash=model_hash)
         metrics = netlist_metrics(TIMING, variant, {}, str(error))
-        write_metrics(file, [m.model_copy(update={"provenance": source}) for m in metrics])
+        write_metrics(file, with_provenance(metrics, source))
         print(f"timing skipped: {error}")
         return
     tools = {OPENSTA: opensta_version() or ""} if len(paths) > 1 else {}
     source = provenance(model_hash=model_hash, packages=(DISTRIBUTION,), tools=tools)
     metrics = _metrics(paths, target, variant)
     write_text(file.with_suffix(".txt"), "\n\n".join(path.report for path in paths) + "\n")
-    write_metrics(file, [m.model_copy(update={"provenance": source}) for m in metrics])
+    write_metrics(file, with_provenance(metrics, source))
     for path in paths:
         print(
             f"{path.tool}: critical path {path.delay_ns:.3f} ns, slack "

@@ -40,7 +40,7 @@ from models.geometry import ARRANGEMENTS
 from models.normalisation import Normalisation, normalise
 from models.selection import double, drop_empty, mask_energies, mask_partials, quick, split
 from models.zoo import ModelSpec
-from reports.metrics import Metric, Provenance, read_metrics, write_metrics
+from reports.metrics import Metric, Provenance, read_metrics, with_provenance, write_metrics
 
 VALIDATION_FRACTION = 0.2
 _BLOCK = 100_000  # modules
@@ -400,7 +400,7 @@ def _publish(
 
 
 def _with(source: Provenance, metrics: list[Metric]) -> list[Metric]:
-    return [metric.model_copy(update={"provenance": source}) for metric in metrics]
+    return with_provenance(metrics, source)
 
 
 def _training_metrics(history: Any, sample: _Sample) -> list[Metric]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -92,6 +93,11 @@ class Summary(_Record):
             if metric.name == name and (variant is None or metric.variant == variant):
                 return metric
         return None
+
+
+def with_provenance(metrics: Iterable[Metric], source: Provenance) -> list[Metric]:
+    """The same metrics, of this provenance."""
+    return [metric.model_copy(update={"provenance": source}) for metric in metrics]
 
 
 def write_metrics(path: Path | str, metrics: list[Metric]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from reports.form_metrics import Names, form_metrics
 from reports.metrics import Evidence, Metric
 
 Value = float | int | str
@@ -42,18 +43,8 @@ def synthesis_metrics(variant: str, values: Mapping[str, Value]) -> list[Metric]
 
 def unmeasured_synthesis(variant: str, reason: str) -> list[Metric]:
     """The figures that a report shows as dashes, for that reason."""
-    return [
-        Metric(
-            name=name,
-            value=None,
-            unit=unit,
-            evidence=Evidence.SYNTH,
-            better="lower",
-            reason=reason,
-            variant=variant,
-        )
-        for name, unit in _PROMISED.items()
-    ]
+    names: Names = tuple((name, unit, "lower") for name, unit in _PROMISED.items())
+    return form_metrics(names, Evidence.SYNTH, variant, {}, reason)
 
 
 def _better(name: str) -> Literal["lower"] | None:
