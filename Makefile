@@ -57,7 +57,7 @@ REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) 
 .PHONY: all help doctor status environment data train evaluate flops graph emd-cnn hls csim rtl rtlsim vendor report
 .PHONY: rtlsim-reconfigurable synth synth-reconfigurable compare
 .PHONY: timing gatesim equivalence ecp5 timing-reconfigurable
-.PHONY: test test-rtl test-fast lint bench conformance clean distclean FORCE
+.PHONY: test test-rtl test-fast test-random lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 
 help:  ## list targets and variables
@@ -210,6 +210,9 @@ test-rtl: .venv/.installed  ## tests of the chip's own RTL: Verilator builds of 
 
 test-fast: .venv/.installed  ## only the tests that take seconds
 	$(PY) -m pytest -m 'not slow' -q
+
+test-random: .venv/.installed  ## the property tests on new random examples
+	$(PY) -m pytest -m 'not slow' -q --hypothesis-profile random $(shell grep -l '^@given' tests/*.py)
 
 lint: .venv/.installed  ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,9 @@ Variables = npt.NDArray[np.object_]
 """alkaid's variables: FVariable in an ndarray of the shape that the network gives them."""
 
 _DEVICE = (1, 1, -1)  # cost and delay of an adder in alkaid's units: look-up tables, ns
-_MOST_PRODUCT_BITS = 31  # of a constant in alkaid
+_CONSTANT_BITS = 22  # alkaid handles them in single precision
+_WRAP = 3  # opcode of alkaid's quantisers
+_SUMS = {"binary_lut": False}  # its tables of one-bit inputs do not take signed ones
 
 
 class NoLogic(InputError):
@@ -90,7 +93,7 @@ def network_logic(graph: Any, wiring: Wiring) -> NetworkLogic:
     Raises:
         NoLogic: a layer, or a number format of one, that cannot be built; names it.
     """
-    from alkaid.trace import FVArray, trace
+    from alkaid.trace import FVArray
 
     layers = list(graph.get_layers())
     values: dict[str, Variables] = {}
@@ -116,8 +119,34 @@ def network_logic(graph: Any, wiring: Wiring) -> NetworkLogic:
             found = build(layer, values[layer.inputs[0]]).reshape(_shape(layer))
         values |= dict.fromkeys(layer.outputs, found)
     outputs = values[layers[-1].outputs[0]].ravel()
-    logic = trace(port, outputs, keep_dead_inputs=True)
-    return NetworkLogic(logic, number, port_format, _result(layers[-1]), wiring.count, len(outputs))
+    return NetworkLogic(
+        _traced(port, outputs), number, port_format, _result(layers[-1]), wiring.count, len(outputs)
+    )
+
+
+def _traced(port: Any, outputs: Variables) -> Any:
+    """The CombLogic between these variables.
+
+    A pass of alkaid 0.8.2 takes for the highest bit of a number any one bit that is given the
+    highest bit's weight, a lower bit shifted up too: it is kept to the bits of which that is true.
+    """
+    from alkaid.trace import trace
+    from alkaid.trace.passes import canon
+
+    with mock.patch.object(canon, "canonicalize_msb_wraps", _signs_unshifted):
+        return trace(port, outputs, keep_dead_inputs=True)
+
+
+def _signs_unshifted(logic: Any) -> Any:
+    """Single bits from above a signed number are its sign: the same bit whatever the shift down."""
+    ops = list(logic.ops)
+    for i, op in enumerate(ops):
+        if op.opcode != _WRAP or op.data[0] >= 0 or op.qint.min != 0:
+            continue
+        source = ops[op.addr[0]].qint
+        if source.min < 0 and op.qint.max == op.qint.step == 2.0**source.kif.integers:
+            ops[i] = op._replace(data=(0,))
+    return logic._replace(ops=ops)
 
 
 # --- layers --------------------------------------------------------------------------------------
@@ -259,7 +288,7 @@ def _products(x: Variables, weights: Values) -> Variables:
     """Exact weighted sums, with adders shared between the columns."""
     from alkaid.trace import FVArray
 
-    return np.asarray(FVArray(x, hwconf=_DEVICE) @ weights)
+    return np.asarray(FVArray(x, _SUMS, _DEVICE) @ weights)
 
 
 def _balanced_sum(terms: list[Any]) -> Any:
@@ -428,7 +457,16 @@ def _shape(layer: Any) -> tuple[int, ...]:
 def _constants(layer: Any, key: str) -> Values:
     """The weights of that name, as the C++ holds them."""
     weight = layer.weights[key]
-    return _format(layer, weight.type.precision, key).quantise(weight.data)
+    number = _format(layer, weight.type.precision, key)
+    values = number.quantise(weight.data)
+    lowest = min(map(_lowest_bit, values.flat), default=math.inf)
+    if np.abs(values).max(initial=0) / lowest >= 1 << _CONSTANT_BITS:
+        raise NoLogic(
+            f"layer '{layer.name}': its {key} in the format {number} spans more than "
+            f"{_CONSTANT_BITS} bits from the largest value down to the lowest bit of any, for "
+            "which no exact logic can be made; take a narrower format"
+        )
+    return values
 
 
 def _format(layer: Any, precision: Any, role: str) -> FixedFormat:

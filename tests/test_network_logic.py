@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from hw.fixed_point import FixedFormat
@@ -141,8 +141,13 @@ def random_layer(
     )
 
 
+BIT, SIGN = FixedFormat(1, 0, False), FixedFormat(1, 0)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), formats(8, modes=False), formats(9), formats(8))
+@example(1, BIT, FixedFormat(1, 0, False, "RND_CONV"), BIT)  # a shifted bit is not the highest one
+@example(0, SIGN, FixedFormat(3, -2, False), BIT)  # six inputs of one bit that is a sign
 def test_a_dense_layer_stores_products_in_the_accumulator(
     seed: int, given_format: FixedFormat, accumulator: FixedFormat, result: FixedFormat
 ) -> None:
@@ -160,6 +165,24 @@ def test_a_dense_layer_stores_products_in_the_accumulator(
     except NoLogic:
         assume(False)
     np.testing.assert_array_equal(found, sums(x, layer))
+
+
+def test_weights_of_too_many_bits_are_refused() -> None:
+    number = FixedFormat(40, 4)
+    weights = np.array([[1.5], [2.0**-22]])
+    layer = Layer(
+        "Dense",
+        number,
+        (1,),
+        {"accum_t": number},
+        {"weight": (weights, number), "bias": (np.array([0.5]), number)},
+    )
+    layers = (Layer("Input", SIGN, (2,)), layer)
+    with pytest.raises(NoLogic, match="'layer_1': its weight in the format fixed<40,4> spans"):
+        answers(layers, np.zeros((1, 2)))
+    weights[1] *= 2
+    x = -0.5 * np.array([[1, 0], [0, 1]])
+    np.testing.assert_array_equal(answers(layers, x), sums(x, layer))
 
 
 @pytest.mark.parametrize("fraction", [3, 5, 9])  # the products have 9 fraction bits
