@@ -6,9 +6,11 @@ process of its own.
 
 import importlib.metadata
 import importlib.util
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,10 +62,13 @@ def run(
     (folder / SCRIPT).write_text(script, encoding="utf-8")
     log, left = folder / LOG, list(commands(script))
     with (
+        # yosys leaves a copy of each cell library that it reads in its temporary folder
+        tempfile.TemporaryDirectory(prefix="econt-yosys-") as scratch,
         log.open("w", encoding="utf-8") as stream,
         subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, SCRIPT],
             cwd=folder,
+            env={**os.environ, "TMPDIR": scratch},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -2,6 +2,7 @@
 
 import random
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,18 @@ class TestFolder:
         folder.mkdir()
         found = synthesise_asic(_design(folder, REGISTER), nangate, folder / "out put")
         assert found.cells == {"DFF_X1": 4}
+
+    @pytest.mark.slow
+    def test_nothing_stays_in_the_temporary_folder(self, tmp_path, nangate, monkeypatch):
+        """yosys would leave a copy of each library there."""
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+        monkeypatch.setenv("TMPDIR", str(scratch))
+        text = "module top (input a, b, output y); assign y = ~(a & b); endmodule\n"
+        found = synthesise_asic(_design(tmp_path, text), nangate, tmp_path / "out")
+        assert found.cells == {"NAND2_X1": 1}
+        assert not list(scratch.iterdir())
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
