@@ -217,7 +217,7 @@ def test_ranking_is_that_of_the_network(charges: list[int]) -> None:
 def test_best_choice_decodes(charges, etx: int, drop: int, use_sum: bool) -> None:
     bits = reader(best_choice_frames(np.array([charges]), HEADERS, etx, drop, use_sum), etx)
     counts = [1, 4, 6, 9, 14, 18, 23, 28, 32, 37, 41, 46, 48]
-    values = [charge >> drop for charge in charges]
+    values = [min(charge >> drop, 0x3FFFF) for charge in charges]
     best = sorted(scalar_network(values)[: counts[etx - 1]])
     assert bits.take(4) == 15
     left = sum(values) if use_sum else sum(values) - sum(values[cell] for cell in best)
@@ -231,6 +231,17 @@ def test_best_choice_decodes(charges, etx: int, drop: int, use_sum: bool) -> Non
             assert bits.take(7) == scalar_encode(values[cell], 4, 3)
     assert bits.rest_is_zero()
     assert SENT_OF_LINKS[etx] == counts[etx - 1]
+
+
+def test_best_choice_saturates_before_ranking() -> None:
+    calq = np.zeros((1, 48), dtype=int)
+    calq[0, [3, 40]] = [1 << 21, 1 << 18]  # equal as 18-bit charges: the network's order decides
+    first = scalar_network([min(charge, 0x3FFFF) for charge in calq[0]])[0]
+    assert first == 40 != scalar_network(calq[0].tolist())[0]
+    bits = reader(best_choice_frames(calq, HEADERS, 1, 0, False), 1)
+    assert bits.take(4) == 15
+    assert bits.take(8) == scalar_encode(0x3FFFF, 5, 3)
+    assert (bits.take(6), bits.take(7)) == (first, 127)
 
 
 def test_best_choice_of_nothing() -> None:
@@ -273,8 +284,7 @@ def test_threshold_sum_decodes(charges, threshold, drop: int, use_sum: bool) -> 
         assert [bits.take(6) for _ in sent] == sent
         size += 3 + 6 * len(sent)
     for cell in sent:
-        if charges[cell]:
-            assert bits.take(7) == scalar_encode(charges[cell] >> drop, 4, 3)
+        assert bits.take(7) == scalar_encode(charges[cell] >> drop, 4, 3)
     assert bits.rest_is_zero()
     assert frames.lengths[0] == -(-size // 16)
 
@@ -286,6 +296,17 @@ def test_threshold_sum_by_hand() -> None:
     assert frames.words[0, :2].tolist() == [0xFA00, 0b001_000101_0100100]
     assert frames.lengths.tolist() == [2]
     assert truncated_words(calq, HEADERS).tolist() == [0b11111_110_00100100]
+
+
+def test_threshold_sum_sends_charges_of_zero_at_threshold_zero() -> None:
+    calq = np.zeros((1, 48), dtype=int)
+    calq[0, 5] = 100
+    threshold = (0, 1, 0, 1, 1, 47, *(1,) * 42)
+    bits = reader(threshold_sum_frames(calq, HEADERS, threshold, 0, False))
+    assert (bits.take(5), bits.take(3), bits.take(8), bits.take(3)) == (31, 0b010, 0, 3)
+    assert [bits.take(6) for _ in range(3)] == [0, 2, 5]
+    assert [bits.take(7) for _ in range(3)] == [0, 0, 36]
+    assert bits.rest_is_zero()
 
 
 def frames_of_lengths(lengths: list[int]) -> Frames:

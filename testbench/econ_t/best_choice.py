@@ -19,8 +19,14 @@ HEADER_BITS = 4
 ADDRESS_BITS = 6
 SENT_OF_LINKS = (0, 1, 4, 6, 9, 14, 18, 23, 28, 32, 37, 41, 46, 48)
 MAP_FROM = 8  # from this number on a bit map replaces the addresses
+CHARGE_BITS = 18  # of the charges that are ranked: all that 4E3M codes tell apart
 
 Integers = npt.NDArray[np.int64]
+
+
+def ranked_charges(calq: Integers, drop_lsb: int) -> Integers:
+    """Charges in CALQ counts as the chip ranks them: low bits cut off, saturated to 18 bits."""
+    return np.minimum(calq >> drop_lsb, (1 << CHARGE_BITS) - 1)
 
 
 def network_steps(size: int) -> Iterator[tuple[Integers, int]]:
@@ -56,8 +62,8 @@ def best_choice_frames(
 ) -> Frames:
     """Frames of n bunch crossings: header, sum, addresses or bit map, charges.
 
-    The chip leaves out the code of a charge that is 0 after the low bits are cut off, though its
-    address is sent.
+    Charges saturate to 18 bits before they are ranked and summed.  The chip leaves out the code of
+    a charge that is 0 after the low bits are cut off, though its address is sent.
 
     Args:
         calq: charges, shape (n, 48), in CALQ counts.
@@ -66,7 +72,7 @@ def best_choice_frames(
         drop_lsb: low bits cut off from each charge before ranking, summing and encoding.
         use_sum: the sum is of all charges instead of those not sent.
     """
-    charges = calq >> drop_lsb
+    charges = ranked_charges(calq, drop_lsb)
     sent = SENT_OF_LINKS[etx]
     best = np.zeros(charges.shape, dtype=bool)
     np.put_along_axis(best, ranking(charges)[:, :sent], True, axis=1)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from models.baselines import THRESHOLD_MIPT, mean_image, trigger_cell_groups
 from models.geometry import CALQ_PER_MIPT, TRIGGER_CELLS
 from testbench.econ_t import autoencoder_frame
-from testbench.econ_t.best_choice import SENT_OF_LINKS, best_choice_frames, ranking
+from testbench.econ_t.best_choice import SENT_OF_LINKS, best_choice_frames, ranked_charges, ranking
 from testbench.econ_t.float_codes import CHARGE, SUM_9_BIT
 from testbench.econ_t.frames import Frames
 from testbench.econ_t.super_trigger_cell import (
@@ -113,7 +113,7 @@ def super_trigger_cells(calq: Charges, types: tuple[int, ...], elinks: int) -> R
 
 def best_choice(calq: Charges, elinks: int) -> Received:
     """Best choice: the largest cells, as many as `elinks` links carry, ranked as the chip does."""
-    counts = to_counts(calq) >> _DROP_LSB
+    counts = ranked_charges(to_counts(calq), _DROP_LSB)
     best = ranking(counts)[:, : SENT_OF_LINKS[elinks]]
     codes = CHARGE.encode(np.take_along_axis(counts, best, axis=1))
     cells = np.zeros(calq.shape, dtype=np.float32)

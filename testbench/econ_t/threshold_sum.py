@@ -42,8 +42,6 @@ def threshold_sum_frames(
 ) -> Frames:
     """Frames of n bunch crossings: header, type, sum; count and addresses or bit map; charges.
 
-    A charge of 0 at threshold 0 has its address sent but no code.
-
     Args:
         calq: charges, shape (n, 48), in CALQ counts.
         headers: 5-bit headers, shape (n,).
@@ -55,7 +53,7 @@ def threshold_sum_frames(
     counts = sent.sum(axis=1)
     sums = _sums(calq, sent, use_sum)
     addresses = compact(np.broadcast_to(np.arange(TRIGGER_CELLS), sent.shape), sent)
-    charges = compact(CHARGE.encode(calq, drop_lsb), sent & (calq > 0))
+    charges = compact(CHARGE.encode(calq, drop_lsb), sent)
 
     words = np.zeros((len(calq), FRAME_WORDS), dtype=np.int64)
     layouts: list[tuple[Field, ...]] = [()] * len(calq)
