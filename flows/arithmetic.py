@@ -14,6 +14,7 @@ import numpy.typing as npt
 from flows.layout import ModelLayout, model_layout
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
+from flows.quality_metrics import part_metrics
 from flows.reconstruction import reconstruct
 from flows.trained_model import read_settings
 from flows.validation import Validation
@@ -70,18 +71,8 @@ def compare_arithmetic(
 
 
 def _metrics(name: str, distances: Distances, unit: str) -> list[Metric]:
-    found = statistics(distances)
-    none = None if found.count else "no validation module has charge before and after"
-    return [
-        Metric(
-            name=f"{name}.{part}",
-            value=None if none else getattr(found, part),
-            unit=unit,
-            better="lower" if part == "mean" else None,
-            reason=none,
-        )
-        for part in _PARTS
-    ]
+    none = "no validation module has charge before and after"
+    return part_metrics(name, statistics(distances), unit, none=none, parts=_PARTS)
 
 
 def compared_layout(layout: ModelLayout) -> ModelLayout | None:

@@ -9,6 +9,7 @@ from flows.progress import progress
 from flows.quality_metrics import (
     MEAN_AND_ERROR,
     Coordinates,
+    mean_in_words,
     measured_metrics,
     statistics_metrics,
 )
@@ -90,10 +91,7 @@ def baseline_metrics(
     metrics = [Metric(name="link.bits", value=LINK_BITS * elinks, unit="bits/BX")]
     for baseline in baselines:
         if baseline.bits is not None:
-            mean = float(baseline.bits[~where.empty].mean()) if (~where.empty).any() else 0.0
-            metrics.append(
-                Metric(name=f"{baseline.key}.bits", value=mean, unit="bits/module", better="lower")
-            )
+            metrics.append(_bits(baseline, where))
         for measure in measures(full=full):
             name, values = f"{baseline.key}.{measure.name}", baseline.values[measure.name]
             if measure.name == "emd":
@@ -103,11 +101,28 @@ def baseline_metrics(
                 name,
                 statistics(values),
                 measure.unit,
-                none="all modules come back empty",
+                none=_none(where),
                 better=measure.better,
                 parts=MEAN_AND_ERROR,
             )
     return metrics
+
+
+def _bits(baseline: Baseline, where: Coordinates) -> Metric:
+    """Mean bits of the frames of modules with charge."""
+    assert baseline.bits is not None
+    bits = baseline.bits[~where.empty]
+    return Metric(
+        name=f"{baseline.key}.bits",
+        value=float(bits.mean()) if len(bits) else None,
+        unit="bits/module",
+        better="lower" if len(bits) else None,
+        reason=None if len(bits) else _none(where),
+    )
+
+
+def _none(where: Coordinates) -> str:
+    return "no validation module has charge" if where.empty.all() else "all modules come back empty"
 
 
 def describe_baselines(metrics: list[Metric]) -> list[str]:
@@ -125,8 +140,8 @@ def describe_baselines(metrics: list[Metric]) -> list[str]:
         bits = found.get(f"{key}.bits")
         nothing = found[f"{key}.emd.empty_output"]
         lines.append(
-            f"{parts[1]} ({parts[2]}): EMD {value:.4f} "
-            f"+- {found[f'{key}.emd.standard_error']:.4f}"
+            f"{parts[1]} ({parts[2]}): EMD "
+            + mean_in_words(value, found[f"{key}.emd.standard_error"])
             + (f", {bits:.0f} bits a module" if bits is not None else "")
             + (f", {nothing} modules come back empty" if nothing else "")
         )

@@ -24,6 +24,7 @@ from flows.provenance import file_hash, provenance
 from flows.quality_metrics import (
     Coordinates,
     coordinates,
+    mean_in_words,
     measured_metrics,
     statistics_metrics,
 )
@@ -112,7 +113,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"EMD not measured: {mean.reason}")
     else:
         print(
-            f"EMD {mean.value:.4f} +- {found['emd.standard_error'].value:.4f} {EMD_UNIT}, "
+            f"EMD {mean_in_words(mean.value, found['emd.standard_error'].value)} {EMD_UNIT}, "
             f"standard deviation {found['emd.std'].value:.4f}, "
             f"{found['emd.modules'].value} modules ({found['emd.empty'].value} empty ones apart)"
         )

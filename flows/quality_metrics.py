@@ -1,5 +1,6 @@
 """Metric records of a measure's values: in all, and in bins of occupancy and of summed charge."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,7 @@ from reports.metrics import Metric
 ALL_PARTS = ("mean", "std", "standard_error", "median", "quantile_16", "quantile_84")
 MEAN_AND_ERROR = ("mean", "standard_error")
 
+_NO_ERROR = "one module alone has no standard error"
 _FIELDS = {"quantile_16": "low", "quantile_84": "high"}  # of Statistics, where named otherwise
 
 
@@ -46,6 +48,11 @@ def coordinates(calq: npt.NDArray) -> Coordinates:
     return Coordinates(occupancy(calq), charge, charge == 0)
 
 
+def mean_in_words(mean: float | int | str, error: float | int | str | None) -> str:
+    """A mean with its standard error, if it has one."""
+    return f"{mean:.4f} +- {error:.4f}" if error is not None else f"{mean:.4f} (of one module)"
+
+
 def statistics_metrics(
     name: str,
     found: Statistics,
@@ -55,23 +62,40 @@ def statistics_metrics(
     better: Literal["lower", "higher"] | None = "lower",
     parts: Sequence[str] = ALL_PARTS,
 ) -> list[Metric]:
-    """Records `<name>.<part>` and `<name>.modules`.
+    """Records `<name>.<part>`, as `part_metrics` makes them, and `<name>.modules`."""
+    records = part_metrics(name, found, unit, none=none, better=better, parts=parts)
+    return [*records, Metric(name=f"{name}.modules", value=found.count, unit="modules")]
+
+
+def part_metrics(
+    name: str,
+    found: Statistics,
+    unit: str,
+    *,
+    none: str,
+    better: Literal["lower", "higher"] | None = "lower",
+    parts: Sequence[str] = ALL_PARTS,
+) -> list[Metric]:
+    """Records `<name>.<part>`.
 
     Args:
         none: why there is no value, for an empty sample.
         better: direction of improvement of mean and median.
     """
-    metrics = [
-        Metric(
-            name=f"{name}.{part}",
-            value=getattr(found, _FIELDS.get(part, part)) if found.count else None,
-            unit=unit,
-            better=better if found.count and part in ("mean", "median") else None,
-            reason=None if found.count else none,
+    metrics = []
+    for part in parts:
+        value = getattr(found, _FIELDS.get(part, part))
+        known = not math.isnan(value)
+        metrics.append(
+            Metric(
+                name=f"{name}.{part}",
+                value=value if known else None,
+                unit=unit,
+                better=better if known and part in ("mean", "median") else None,
+                reason=None if known else _NO_ERROR if found.count else none,
+            )
         )
-        for part in parts
-    ]
-    return [*metrics, Metric(name=f"{name}.modules", value=found.count, unit="modules")]
+    return metrics
 
 
 def binned_metrics(
@@ -99,7 +123,7 @@ def binned_metrics(
             none = (
                 "all modules in this bin come back empty"
                 if nothing
-                else "no validation module in this bin"
+                else "no validation module with charge in this bin"
             )
             metrics += statistics_metrics(bin_name, group.statistics, unit, none=none, parts=parts)
             metrics.append(_empty_output(bin_name, nothing))

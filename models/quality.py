@@ -29,6 +29,8 @@ _MEDIAN_AND_SIGMA = (0.16, 0.5, 0.84)
 class Statistics:
     """Summary of one sample of a measure; every number but `count` is NaN for an empty sample.
 
+    One module alone tells nothing of its spread: its standard error is NaN too.
+
     Attributes:
         count: modules with a value.
         mean, std: arithmetic mean and standard deviation (of the sample, ddof = 0).
@@ -75,7 +77,7 @@ def statistics(values: npt.NDArray[np.floating]) -> Statistics:
         count=len(known),
         mean=float(known.mean()),
         std=std,
-        standard_error=std / len(known) ** 0.5,
+        standard_error=std / len(known) ** 0.5 if len(known) > 1 else float("nan"),
         median=float(median),
         low=float(low),
         high=float(high),

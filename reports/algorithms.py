@@ -50,6 +50,7 @@ class Mean:
 
     Attributes:
         value, error: mean and its standard error, in half pitches; None where nothing came back.
+            The mean of one module has no error.
         answered: fraction of the modules with charge that came back with charge; None where the
             column has no module.
         best: whether it is marked.
@@ -63,16 +64,18 @@ class Mean:
     @property
     def text(self) -> str:
         """As `0.436 +- 0.002`, with the share left out where there is one."""
-        if self.value is None or self.error is None:
+        if self.value is None:
             return self._with_share(MISSING, " ({} empty)")
-        return self._with_share(f"{self.value:.3f} \u00b1 {self.error:.3f}", " ({} empty)")
+        error = MISSING if self.error is None else f"{self.error:.3f}"
+        return self._with_share(f"{self.value:.3f} \u00b1 {error}", " ({} empty)")
 
     @property
     def brief(self) -> str:
         """As `0.436(2)`, the error in units of the last digit."""
-        if self.value is None or self.error is None:
+        if self.value is None:
             return self._with_share(MISSING, " {} empty")
-        return self._with_share(f"{self.value:.3f}({1000 * self.error:.0f})", " {} empty")
+        error = MISSING if self.error is None else f"{1000 * self.error:.0f}"
+        return self._with_share(f"{self.value:.3f}({error})", " {} empty")
 
     def _with_share(self, text: str, words: str) -> str:
         if self.answered is None or self.answered == 1:
@@ -149,7 +152,7 @@ def _table(
     columns = ("all", *(_words(coordinate, *edges, last=edges == bins[-1]) for edges in bins))
     means = [[_mean(found, c.prefix + suffix) for suffix in suffixes] for c in candidates]
     competes = [
-        c.form != "ideal" and (c.bits is None or budget is None or c.bits <= budget)
+        c.form != "ideal" and (budget is None or (c.bits is not None and c.bits <= budget))
         for c in candidates
     ]
     for column in range(len(columns)):
@@ -171,20 +174,37 @@ def _table(
     if budget is not None:
         title += f" ({budget:.0f} bits a bunch crossing on the links)"
     findings = _findings(rows[0], rivals, columns)
-    if own_bits is not None and budget is not None and own_bits > budget:
-        findings = (
-            f"The autoencoder's {own_bits:.0f} bits do not fit the links' {budget:.0f}.",
-            *findings,
-        )
+    if budget is not None and any(mean.value is not None for mean in rows[0].means):
+        findings = (*_misfit(found.get("quality.bits"), own_bits, budget), *findings)
     return AlgorithmTable(title, columns, rows, findings)
+
+
+def _misfit(record: Metric | None, bits: float | None, budget: float) -> tuple[str, ...]:
+    """Why the autoencoder cannot be sent as it was measured, if it cannot."""
+    if bits is None:
+        why = f" ({record.reason})" if record and record.reason else ""
+        return (f"The autoencoder has no number of bits{why}: as measured, it cannot be sent.",)
+    if bits > budget:
+        return (f"The autoencoder's {bits:.0f} bits do not fit the links' {budget:.0f}.",)
+    return ()
 
 
 def _findings(
     own: AlgorithmRow, rivals: list[AlgorithmRow], columns: tuple[str, ...]
 ) -> tuple[str, ...]:
-    if not any(_comparable(mean) for mean in own.means):
+    if all(mean.value is None for mean in own.means):
         return ("The autoencoder's distance is not known.",)
     sentences = []
+    unanswered = [
+        f"{_percent(1 - mean.answered)} in {column}"
+        for column, mean in zip(columns, own.means, strict=True)
+        if mean.answered is not None and mean.answered < LEAST_ANSWERED
+    ]
+    if unanswered:
+        sentences.append(
+            "The autoencoder brings nothing back of some modules, and its mean is not compared "
+            f"there: {', '.join(unanswered)}."
+        )
     for rival in rivals:
         lost = [
             column
@@ -206,7 +226,9 @@ def _loses(ours: Mean, theirs: Mean) -> bool:
     if not (_comparable(ours) and _comparable(theirs)):
         return False
     assert ours.value is not None and theirs.value is not None
-    return ours.value - theirs.value > SIGNIFICANT * math.hypot(ours.error or 0, theirs.error or 0)
+    if ours.error is None or theirs.error is None:
+        return False
+    return ours.value - theirs.value > SIGNIFICANT * math.hypot(ours.error, theirs.error)
 
 
 def _comparable(mean: Mean) -> bool:

@@ -75,8 +75,10 @@ def _row(name: str, parts: dict[str, Metric]) -> MeasureRow:
 def _with_error(mean: Metric, error: Metric | None) -> str:
     """Both with as many decimals as the error has two digits in."""
     value, spread = mean.value, error.value if error else None
-    if not isinstance(value, int | float) or not isinstance(spread, int | float):
+    if not isinstance(value, int | float):
         return MISSING
+    if not isinstance(spread, int | float):
+        return f"{format_value(value)} \u00b1 {MISSING}"
     if spread == 0:
         return format_value(value)
     decimals = max(1 - math.floor(math.log10(spread)), 0)

@@ -12,7 +12,7 @@ from reports.report import Report, compose
 from reports.tables import sections
 from reports.terminal import print_report
 
-Found = tuple[float | None, float, int, int]  # mean, standard error, modules, empty ones
+Found = tuple[float | None, float | None, int, int]  # mean, standard error, modules, empty ones
 BINS = ("", ".occupancy.0-2", ".occupancy.2-48", ".charge.0-1", ".charge.1-inf")
 
 
@@ -21,11 +21,10 @@ def distances(prefix: str, found: Mapping[str, Found] | Found) -> list[Metric]:
     for suffix in BINS:
         figures = found if isinstance(found, tuple) else found.get(suffix, found[""])
         mean, error, modules, empty = figures
-        reason = "nothing" if mean is None else None
         spread = ("standard_error", "std", "median", "quantile_16", "quantile_84")
         values = {"mean": mean} | dict.fromkeys(spread, None if mean is None else error)
         metrics += [
-            Metric(name=f"{prefix}{suffix}.{part}", value=value, unit="half pitch", reason=reason)
+            Metric(name=f"{prefix}{suffix}.{part}", value=value, unit="half pitch", reason="none")
             for part, value in values.items()
         ]
         metrics += [
@@ -106,6 +105,35 @@ def test_an_autoencoder_that_does_not_fit_the_links_is_not_the_best():
     table, _ = algorithm_tables(summary(*metrics, bits("link.bits", 140)))
     assert table.findings[0] == "The autoencoder's 158 bits do not fit the links' 140."
     assert best(table) == [["STC4"], ["STC4"], ["STC4"]]
+
+
+def test_a_floating_point_autoencoder_cannot_be_sent_and_is_not_marked():
+    found = example((0.1, 0.01, 1000, 0))
+    metrics = (m for m in found.metrics if m.name != "quality.bits")
+    none = Metric(name="quality.bits", value=None, unit="bits/module", reason="floats")
+    table, _ = algorithm_tables(summary(*metrics, none))
+    assert table.findings[0] == (
+        "The autoencoder has no number of bits (floats): as measured, it cannot be sent."
+    )
+    assert best(table) == [["STC4"], ["STC4"], ["STC4"]]
+
+
+def test_modules_that_the_autoencoder_does_not_answer_are_told():
+    own = {"": (0.1, 0.01, 700, 300), ".occupancy.2-48": (0.1, 0.01, 500, 0)}
+    table, _ = algorithm_tables(example(own))
+    assert table.findings == (
+        "The autoencoder brings nothing back of some modules, and its mean is not compared there: "
+        "30% in all, 30% in 0 to 1.",
+    )
+
+
+def test_the_mean_of_one_module_has_no_error_and_decides_nothing():
+    table, _ = algorithm_tables(example((9.0, None, 1, 0)))
+    assert (table.rows[0].means[0].text, table.rows[0].means[0].brief) == (
+        "9.000 \u00b1 \u2014",
+        "9.000(\u2014)",
+    )
+    assert table.findings[0].startswith("No algorithm")
 
 
 def test_a_difference_within_two_standard_errors_is_no_loss():

@@ -180,6 +180,34 @@ def test_the_command_reports_the_mean(trained, capsys):
     assert "half pitch" in printed and "280 modules (20 empty ones apart)" in printed
 
 
+def _keep_modules(layout: ModelLayout, rows: slice) -> None:
+    calq = np.load(layout.validation)["calq"]
+    np.savez(layout.validation, calq=calq[rows])
+
+
+def test_one_module_has_no_standard_error(trained, capsys):
+    _keep_modules(trained, slice(1, 2))
+    build = str(trained.folder.parent)
+    assert main(["evaluate", "--build", build, "--model", MODEL, "--skip-plot"]) == 0
+    assert "(of one module) half pitch" in capsys.readouterr().out
+    found = {metric.name: metric for metric in read_metrics(trained.evaluate_metrics)}
+    for name in ("emd", "quality.telescope", "baseline.stc4.chip.emd"):
+        assert found[f"{name}.mean"].value is not None
+        assert found[f"{name}.standard_error"].value is None
+        assert "one module" in found[f"{name}.standard_error"].reason
+
+
+def test_without_charge_in_any_module_nothing_has_a_value(trained):
+    _keep_modules(trained, slice(0, 300, 15))
+    metrics = evaluate(trained.folder.parent, MODEL, skip_plot=True)
+    found = {metric.name: metric for metric in metrics}
+    assert (found["emd.modules"].value, found["emd.empty"].value) == (0, 20)
+    for name in ("emd.mean", "quality.telescope.mean", "baseline.stc4.chip.bits",
+                 "baseline.stc4.chip.telescope.mean"):  # fmt: skip
+        assert found[name].value is None and "has charge" in found[name].reason
+    assert found["emd.occupancy.0-2.mean"].reason == "no validation module with charge in this bin"
+
+
 @pytest.mark.slow
 def test_a_real_network_is_read_from_its_files(tmp_path):
     from models.encoder import build_networks

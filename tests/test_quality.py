@@ -32,6 +32,12 @@ def test_a_sample_of_empty_modules_has_no_mean():
     assert np.isnan([result.mean, result.std, result.standard_error, result.median]).all()
 
 
+def test_one_module_has_a_mean_and_no_standard_error():
+    result = statistics(np.array([2.5, NAN]))
+    assert (result.count, result.mean, result.std) == (1, 2.5, 0.0)
+    assert np.isnan(result.standard_error)
+
+
 def test_occupancy_counts_cells_above_one_mip():
     calq = np.zeros((3, 48))
     calq[0, :5] = 35.0  # one MIP_T exactly is not above it

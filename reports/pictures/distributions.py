@@ -95,10 +95,10 @@ def emd_picture(evaluation: Evaluation, model: str) -> Picture:
             words = f"16 to 84 %: {low:.2f} to {high:.2f}"
             axes.axvspan(low, high, color=GREY, alpha=0.2, linewidth=0, label=words)
         top = draw_distribution(axes, distances, edges, BLUE, filled=True)
-        if len(distances):
-            error = distances.std() / len(distances) ** 0.5
-            words = f"mean {with_error(distances.mean(), error)}, std {distances.std():.3f}"
-            axes.axvline(distances.mean(), color=RED, label=words)
+        found = statistics(distances)
+        if found.count:
+            words = f"mean {with_error(found.mean, found.standard_error)}, std {found.std:.3f}"
+            axes.axvline(found.mean, color=RED, label=words)
             axes.legend(loc="upper right")
         axes.set_xlim(0, upper)
         axes.set_ylim(0, 1.3 * max(top, 1))

@@ -167,7 +167,9 @@ def panels(figure: Figure, count: int) -> list[Axes]:
 
 
 def with_error(value: float, error: float) -> str:
-    """Both, to the first significant digit of the error: `1.330 \u00b1 0.003`."""
+    """Both, to the first significant digit of the error: `1.330 \u00b1 0.003`; NaN: no error."""
+    if math.isnan(error):
+        return f"{value:.3f}"
     decimals = max(0, -math.floor(math.log10(error))) if error > 0 else 3
     return f"{value:.{decimals}f} \u00b1 {error:.{decimals}f}"
 
