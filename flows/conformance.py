@@ -17,23 +17,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from testbench.econ_t.conformance import Verdict, check_folder, read_inputs
+    from testbench.econ_t.conformance import Verdict, check_folder, folders_to_check, read_inputs
 
     folder: Path = arguments.folder
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    inputs = read_inputs(folder)
-    sets = sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
-    if not sets:
-        raise InputError(
-            f"{folder}: holds no folder to check; each needs init.yaml and testOutput.csv"
-        )
+    sets = folders_to_check(folder)
+    inputs, fault = None, ""
+    try:
+        inputs = read_inputs(folder)
+    except InputError as error:  # then each folder fails for this reason
+        fault = str(error)
     width = max(len(path.name) for path in sets)
 
     def describe(verdict: Verdict) -> str:
-        line = f"{verdict.name:<{width}}  "
+        line = f"{' '.join(verdict.name.split()):<{width}}  "
         if verdict.algorithm:
             line += f"{verdict.algorithm}, {verdict.etx} eTx: "
         if verdict.reason:
@@ -49,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     verdicts = []
     for path in sets:
-        verdict = check_folder(path, inputs)
+        verdict = Verdict(path.name, reason=fault) if inputs is None else check_folder(path, inputs)
         verdicts.append(verdict)
         print(describe(verdict))
         if verdict.ignored:

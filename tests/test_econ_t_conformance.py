@@ -143,11 +143,63 @@ def test_folders_that_cannot_be_compared_fail_by_name(tmp_path, capsys) -> None:
         assert re.match(rf"{name} .*{text}", line)
 
 
+def test_unreadable_input_fails_every_folder(tmp_path, capsys) -> None:
+    for name in ("a", "b"):
+        make_folder(tmp_path, name, SETTINGS)
+    (tmp_path / "testInput.csv").write_text("RX_DATA_0\n1\n")
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1
+    assert re.match(r"a  FAILED: .*testInput.csv:1: expected the 12 columns", lines[0])
+    (tmp_path / "testInput.csv").unlink()
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1
+    assert re.match(r"b  FAILED: .*testInput.csv: cannot be read", lines[1])
+    assert lines[2:] == ["0 passed, 2 failed"]
+
+
+def test_no_entry_is_skipped_in_silence(tmp_path, capsys) -> None:
+    good = replace(SETTINGS, algorithm=Algorithm.BEST_CHOICE)
+    make_folder(tmp_path, ".hidden", good)
+    make_folder(tmp_path, "name\nof two lines", good)
+    (tmp_path / "link").symlink_to(tmp_path / ".hidden")
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    (tmp_path / ".git").mkdir()
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1
+    assert lines[-1] == "3 passed, 1 failed"
+    assert [line.split("  ")[0] for line in lines[:-1]] == [
+        ".hidden",
+        "dangling",
+        "link",
+        "name of two lines",
+    ]
+    assert "FAILED: " in lines[1] and "cannot be read" in lines[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace(",", " ,\t"),
+        lambda text: re.sub(r"[^,\n]+", r'"\g<0>"', text),
+        lambda text: re.sub(r"(?m)(^|,)(?=[0-9a-f]{8})", r"\g<1>0x", text).rstrip("\n"),
+        lambda text: text.partition("\n")[2] + "\n\n",
+    ],
+)
+def test_other_spellings_of_a_csv_are_read(tmp_path, capsys, change) -> None:
+    folder = make_folder(tmp_path, "set", SETTINGS)
+    for file in (tmp_path / "testInput.csv", folder / "testOutput.csv"):
+        file.write_text(change(file.read_text()), encoding="utf-8")
+    status, lines, _ = run(tmp_path, capsys)
+    assert (status, lines[-1]) == (0, "1 passed, 0 failed")
+
+
 def test_bad_folders_are_input_errors(tmp_path, capsys) -> None:
     status, _, error = run(tmp_path / "none", capsys)
-    assert status == 2 and "no such folder" in error
-    status, _, error = run(tmp_path, capsys)
-    assert status == 2 and "testInput.csv" in error
+    assert status == 2 and "none: cannot be read as a folder: No such file" in error
     write_link_csv(tmp_path / "testInput.csv", INPUT_COLUMN, INPUTS)
+    status, _, error = run(tmp_path / "testInput.csv", capsys)
+    assert status == 2 and "Not a directory" in error
     status, _, error = run(tmp_path, capsys)
     assert status == 2 and "no folder to check" in error

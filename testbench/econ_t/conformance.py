@@ -63,6 +63,36 @@ class Verdict:
         return self.reason is None and self.exact == self.total > 0
 
 
+def folders_to_check(folder: Path) -> list[Path]:
+    """The folders in `folder`, by name; also links that lead to none, which can only fail.
+
+    Hidden folders are left out if they hold none of the files compared.
+
+    Raises:
+        InputError: no such folder, or none in it.
+    """
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read as a folder: {error.strerror}") from error
+    sets = [
+        path
+        for path in entries
+        if path.is_dir() or (path.is_symlink() and not path.exists())
+        if not path.name.startswith(".") or _holds_set(path)
+    ]
+    if not sets:
+        raise InputError(
+            f"{folder}: holds no folder to check; each needs {REGISTER_FILE} and {OUTPUT_FILE}, "
+            f"beside {INPUT_FILE}"
+        )
+    return sets
+
+
+def _holds_set(folder: Path) -> bool:
+    return (folder / REGISTER_FILE).exists() or (folder / OUTPUT_FILE).exists()
+
+
 def read_inputs(folder: Path) -> Words:
     """Input words, shape (n, 12), of a set of folders. Raises InputError as `read_link_csv`."""
     return read_link_csv(folder / INPUT_FILE, INPUT_COLUMN, INPUT_LINKS)

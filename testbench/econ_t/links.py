@@ -40,12 +40,12 @@ def read_link_csv(file: Path | str, column: str, links: int) -> Words:
         InputError: no such file, wrong columns, or a field that is no 32-bit hexadecimal word.
     """
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise InputError(f"{file}: cannot be read: {reason}") from error
     rows = [
-        (number, [field.strip() for field in line.split(",")])
+        (number, [field.strip().strip('"') for field in line.split(",")])
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]

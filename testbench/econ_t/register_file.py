@@ -114,7 +114,8 @@ class _Found:
             (self.lines[text[:end]] for end in range(len(text), 0, -1) if text[:end] in self.lines),
             1,
         )
-        return InputError(f"{self.file}:{line}: key '{'.'.join(text)}': {message}")
+        key = f" key '{'.'.join(text)}':" if text else ""
+        return InputError(f"{self.file}:{line}:{key} {message}")
 
     def mapping(self, value: Any, path: Path_) -> dict[Any, Any]:
         if value is None:
