@@ -14,7 +14,7 @@ from flows.progress import progress
 from flows.provenance import provenance
 from flows.step_options import add_build
 from hw.atomic_file import write_text
-from hw.errors import InputError
+from hw.errors import about
 from models.correlations import Correlations, correlations, log_charge, places
 from models.dataset import ModuleData, load_modules
 from models.distributions import PUBLISHED, Distribution, distributions, total_variation
@@ -69,9 +69,8 @@ def inspect(modules: ModuleData, name: str, layout: DataLayout, seed: int | None
     Raises:
         InputError: no module has charge.
     """
-    filled = drop_empty(modules)
-    if not len(filled):
-        raise InputError(f"{name}: no module has charge; the distributions need at least one")
+    with about(name):
+        filled = drop_empty(modules)
     found = distributions(filled.calq)
     source = provenance(data_hash=modules.content_hash, seed=seed, packages=("numpy",))
     metrics = [

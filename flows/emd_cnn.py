@@ -32,7 +32,7 @@ from flows.step_options import add_build, require_at_least
 from flows.trained_model import settle_archive, write_json
 from flows.validation import Validation, read_validation
 from hw.atomic_file import atomic_directory
-from hw.errors import InputError
+from hw.errors import InputError, about
 from models.dataset import load_modules
 from models.emd import emd
 from models.measures import EMD_UNIT
@@ -164,7 +164,9 @@ class _Pairs:
 def _source(arguments: argparse.Namespace, model: ModelLayout) -> _Source:
     validation = None if arguments.real_only else read_validation(model)
     if arguments.data:
-        modules = drop_empty(load_modules(arguments.data, cache=cache_folder(arguments.build)))
+        read = load_modules(arguments.data, cache=cache_folder(arguments.build))
+        with about(arguments.data):
+            modules = drop_empty(read)
         calq, data_hash = modules.calq, modules.content_hash
     else:
         assert validation is not None  # _check: real pairs only need data

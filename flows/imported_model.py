@@ -21,7 +21,7 @@ from flows.trained_model import (
     write_networks,
     write_validation,
 )
-from hw.errors import InputError
+from hw.errors import InputError, about
 from models.dataset import ModuleData, load_modules
 from models.normalisation import Normalisation
 from models.selection import drop_empty
@@ -137,16 +137,14 @@ def validation_modules(source: ValidationSource) -> ModuleData:
     """
     cache = cache_folder(source.build)
     if source.data:
-        modules = drop_empty(load_modules(source.data, cache=cache))
+        read, file = load_modules(source.data, cache=cache), source.data
     else:
-        layout = data_layout(source.build, None)
-        if not layout.generated_csv.is_file():
+        file = data_layout(source.build, None).generated_csv
+        if not file.is_file():
             run_data_step(source)
-        read = load_modules(layout.generated_csv, rows_per_file=source.events, cache=cache)
-        modules = drop_empty(read)
-    if not len(modules):
-        raise InputError(f"{source.data}: no module has any charge; give other data")
-    return modules
+        read = load_modules(file, rows_per_file=source.events, cache=cache)
+    with about(file):
+        return drop_empty(read)
 
 
 def run_data_step(source: ValidationSource) -> None:

@@ -34,7 +34,7 @@ from flows.trained_model import (
     write_validation,
 )
 from flows.validation_csv import require_energies, write_energies, write_examples
-from hw.errors import InputError
+from hw.errors import InputError, about
 from models.dataset import ModuleData, load_modules
 from models.geometry import ARRANGEMENTS
 from models.normalisation import Normalisation, normalise
@@ -100,15 +100,16 @@ def _read_modules(arguments: argparse.Namespace) -> ModuleData:
         cache=arguments.cache or cache_folder(arguments.odir),
     )
     read = len(modules)
-    modules = drop_empty(modules)
-    if arguments.maskPartials:
-        modules = mask_partials(modules)
-    if arguments.maskEnergies:
-        modules = mask_energies(modules, minimum=LEAST_ENERGY_FRACTION)
-    if arguments.double:
-        modules = double(modules, arguments.seed)
-    if arguments.saveEnergy:
-        require_energies(modules)
+    with about(arguments.inputFile):
+        modules = drop_empty(modules)
+        if arguments.maskPartials:
+            modules = mask_partials(modules)
+        if arguments.maskEnergies:
+            modules = mask_energies(modules, minimum=LEAST_ENERGY_FRACTION)
+        if arguments.double:
+            modules = double(modules, arguments.seed)
+        if arguments.saveEnergy:
+            require_energies(modules)
     print(f"{arguments.inputFile}: {read} modules read, {len(modules)} used", flush=True)
     return modules
 
@@ -124,7 +125,8 @@ class _Sample:
 def _sample(modules: ModuleData, arguments: argparse.Namespace) -> _Sample:
     if arguments.evalOnly:
         return _Sample(modules.select(np.arange(0)), modules)
-    chosen, held_back = split(modules, VALIDATION_FRACTION, arguments.seed)
+    with about(arguments.inputFile):
+        chosen, held_back = split(modules, VALIDATION_FRACTION, arguments.seed)
     training = modules.select(chosen)
     if arguments.quickTrain:
         training = quick(training, QUICK_MODULES)

@@ -1,5 +1,8 @@
 """The errors a user sees: each names what is wrong, where, and what to do about it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class EcontError(Exception):
     """Base of all errors that are the user's to read: printed without a traceback."""
@@ -9,6 +12,19 @@ class EcontError(Exception):
 
 class InputError(EcontError, ValueError):
     """Bad input: the message names the file, the line or key, and the remedy."""
+
+
+@contextmanager
+def about(subject: object) -> Iterator[None]:
+    """Put `subject` (a file, say) before the message of an InputError from inside.
+
+    Raises:
+        InputError: the same, told of its subject.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{subject}: {error}") from error
 
 
 class ToolMissing(EcontError):

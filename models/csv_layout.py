@@ -65,13 +65,23 @@ def _first_row(file: Path) -> tuple[int, list[str]]:
         try:
             for row in reader:
                 fields = [field.strip() for field in row]
-                if fields not in ([], [""]):
-                    return reader.line_num, fields
+                if fields in ([], [""]):
+                    continue
+                if stream.newlines == "\r":
+                    raise InputError(
+                        f"{file}: its lines end in carriage returns alone; convert them to newlines"
+                    )
+                return reader.line_num, fields
         except csv.Error as error:
             raise InputError(
                 f"{file}:{reader.line_num}: not CSV ({error}); give comma-separated text"
             ) from error
     raise InputError(f"{file}: is empty; expected one module a row")
+
+
+def _is_text(content: str) -> bool:
+    """Whether nothing in it is unprintable or no UTF-8 (read as U+FFFD)."""
+    return content.replace("\t", " ").isprintable() and "\ufffd" not in content
 
 
 def find_layout(file: Path, header: bool | None = None) -> CsvLayout:
@@ -86,6 +96,11 @@ def find_layout(file: Path, header: bool | None = None) -> CsvLayout:
     line, first = _first_row(file)
     found = any(_CALQ_NAME.fullmatch(field) for field in first)
     if not found and not any(_number(field) is not None for field in first):
+        if not _is_text("".join(first)):
+            raise InputError(
+                f"{file}:{line}: is not UTF-8 text; unpack the file if it is compressed, else "
+                "convert it"
+            )
         raise InputError(
             f"{file}:{line}: is neither a row of numbers nor a header with {CALQ_NAMES[0]} ... "
             f"{CALQ_NAMES[-1]}, separated by commas: starts with '{first[0][:40]}'"

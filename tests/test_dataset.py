@@ -1,6 +1,7 @@
 """Reading module data: no row lost, every fault named by line and column, a cache that is safe."""
 
 import codecs
+import gzip
 import json
 import os
 from collections.abc import Iterator
@@ -180,7 +181,11 @@ def changed(line: int, column: int, value: str, count: int = 4) -> str:
         (with_header(charges(2)) + "1,2\n", r"modules\.csv:4: has 2 fields, the first row has 48"),
         (with_header(charges(2)).replace("\n0,", "\n-1,", 1), r"column 'CALQ_0': charge -1"),
         ("a,b\n1,2\n", r"modules\.csv:1: is neither a row of numbers nor a header"),
-        (b"\x00\xff\xfe\x80" * 99, r"modules\.csv:1: is neither"),
+        (b"\x00\xff\xfe\x80" * 99, r"modules\.csv:1: is not UTF-8 text"),
+        (gzip.compress(headerless(charges(3)).encode()), r"unpack the file if it is compressed"),
+        (with_header(charges(2)).encode("utf-16"), r"modules\.csv:1: is not UTF-8 text"),
+        (with_header(charges(2)).replace("\n", "\r").encode(), r"carriage returns alone"),
+        (headerless(charges(2)).replace("\n", "\r").encode(), r"carriage returns alone"),
         (with_header(charges(1)).replace(",", ";"), r"separated by commas"),
         (changed(2, 3, "1e39"), r"modules\.csv:2: column 3 \(CALQ_3\): 1e39 is too large"),
         (changed(2, 3, "1_0"), r"modules\.csv:2: column 3 \(CALQ_3\): '1_0' is not a number"),

@@ -369,7 +369,7 @@ def test_step_refuses_bad_requests(tmp_path: Path, capsys: pytest.CaptureFixture
     empty.write_text(",".join(["0"] * 48) + "\n")
     build = ["--build", str(tmp_path / "b")]
     assert main(["data", *build, "--data", str(empty)]) == 2
-    assert "no module has charge" in capsys.readouterr().err
+    assert f"{empty}: no module has charge" in capsys.readouterr().err
     assert main(["data", *build, "--data", str(tmp_path / "absent.csv")]) == 2
     assert "absent.csv" in capsys.readouterr().err
     assert main(["data", *build, "--events", "0"]) == 2

@@ -431,6 +431,18 @@ class TestTraining:
             assert column in capsys.readouterr().err
         assert not place.layout(out="bare").folder.exists()
 
+    def test_data_that_cannot_be_trained_on_are_named(
+        self, place: Workplace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name, calq, message in (
+            ("empty.csv", np.zeros((9, 48), dtype=int), "no module has charge"),
+            ("one.csv", np.ones((1, 48), dtype=int), "1 modules cannot be split"),
+        ):
+            file = place.write_with_header(name, calq)
+            assert place.train("-i", str(file), out="refused") == 2
+            assert f"{file}: {message}" in capsys.readouterr().err
+        assert not place.layout(out="refused").folder.exists()
+
     def test_a_failure_leaves_the_former_model_whole(
         self, place: Workplace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
