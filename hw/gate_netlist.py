@@ -88,12 +88,23 @@ class GateNetlist:
 
     @cached_property
     def registers(self) -> tuple[Register, ...]:
-        """Its flip-flops.
+        """Its flip-flops; inverters and buffers before their clocks are taken into account.
 
         Raises:
-            InputError: a storage cell other than a plain flip-flop.
+            InputError: a storage cell other than a flip-flop that stores at each edge.
         """
-        return tuple(r for gate in self.gates if (r := _register(gate, self.library)))
+        found = [r for gate in self.gates if (r := register_of(gate, self.library))]
+        return tuple(_at_the_source(register, self._passed_on) for register in found)
+
+    @cached_property
+    def _passed_on(self) -> Mapping[Net, tuple[Net, bool]]:
+        """The source of each net behind an inverter (True) or a buffer."""
+        return {
+            gate.pins[pin]: (source, inverted)
+            for gate in self.gates
+            for pin, source, inverted in _passing(gate, self.library)
+            if pin in gate.pins
+        }
 
     @cached_property
     def drivers(self) -> Mapping[Net, Gate]:
@@ -196,20 +207,50 @@ def input_pins(gate: Gate, library: Library) -> tuple[str, ...]:
     return library.cells[gate.kind].inputs
 
 
-def _register(gate: Gate, library: Library) -> Register | None:
+def register_of(gate: Gate, library: Library) -> Register | None:
+    """A gate as a flip-flop; None if it stores nothing.
+
+    Raises:
+        InputError: as `GateNetlist.registers`.
+    """
     works = _SIMPLE_FLIP_FLOPS.get(gate.kind)
     cell = library.cells.get(gate.kind)
     if works is None and cell is not None and cell.storage:
-        works = cell.flip_flop()
+        tied = {pin: net == ONE for pin, net in gate.pins.items() if net in (ZERO, ONE)}
+        works = cell.flip_flop(tied)
         if works is None:
             raise InputError(
                 f"cell '{gate.name}' is a '{gate.kind}': of the cells that store something, only "
-                "flip-flops without set and reset can be followed"
+                "flip-flops that store at each edge, without set and reset or with those not in "
+                "use, can be followed"
             )
     if works is None:
         return None
     outputs = {gate.pins[p]: inverted for p, inverted in works.outputs.items() if p in gate.pins}
     return Register(gate, works, gate.pins[works.data], gate.pins[works.clock], outputs)
+
+
+def _at_the_source(register: Register, passed_on: Mapping[Net, tuple[Net, bool]]) -> Register:
+    """The same but for its clock, which is taken from before inverters and buffers."""
+    clock, rising, seen = register.clock, register.works.rising, set[Net]()
+    while clock in passed_on and clock not in seen:
+        seen.add(clock)
+        clock, inverted = passed_on[clock]
+        rising ^= inverted
+    return replace(register, clock=clock, works=replace(register.works, rising=rising))
+
+
+def _passing(gate: Gate, library: Library) -> Iterator[tuple[str, Net, bool]]:
+    """Outputs of an inverter or buffer: pin, net at its input, whether inverted."""
+    if gate.kind in ("$_NOT_", "$_BUF_"):
+        yield "Y", gate.pins["A"], gate.kind == "$_NOT_"
+        return
+    cell = library.cells.get(gate.kind)
+    if cell is None or cell.storage or len(cell.inputs) != 1:
+        return
+    for pin, table in cell.truth_tables.items():
+        if table in ((False, True), (True, False)):
+            yield pin, gate.pins[cell.inputs[0]], table[0]
 
 
 def register_name(netlist: GateNetlist, register: Register) -> str:
@@ -271,25 +312,30 @@ def setup_cell(kind: str) -> str:
     return f"{kind}__{SETUP_OUTPUT}"
 
 
-def split_library(library: Library, kinds: Iterable[str]) -> Iterator[str]:
+def split_library(
+    library: Library, kinds: Iterable[str], registers: Mapping[str, FlipFlop]
+) -> Iterator[str]:
     """A Liberty file, line by line, of combinational cells with one output each.
 
     Tools that know no others can then follow all paths, at the same loads.  Each output of the
     cells `kinds` becomes a cell; the capacitance of an input pin stays with the first of them.  An
     output of a flip-flop is a buffer (or inverter) of its clock with the delay from clock to
     output, and its data pin is a buffer whose delay is the setup time.  There is no wire load.
+
+    Args:
+        registers: how those of the cells that are flip-flops work.
     """
     header = library.header
     attributes = {k: v for k, v in header.attributes.items() if "wire_load" not in k}
     groups = [group for group in header.groups if "wire_load" not in group.kind]
     cells = [library.cells[kind] for kind in sorted(kinds)]
-    clocked = [(cell, works, _setup(cell, works)) for cell in cells if (works := cell.flip_flop())]
+    clocked = [(c, registers[c.name], _setup(c, registers[c.name])) for c in cells if c.storage]
     groups += [_template(cell, setup) for cell, _, setup in clocked]
     whole = replace(header, attributes=attributes, groups=groups)
     *lines, end = whole.lines()
     yield from lines
     for part in (
-        *(part for cell in cells if not cell.flip_flop() for part in _parts(cell)),
+        *(part for cell in cells if not cell.storage for part in _parts(cell)),
         *(part for found in clocked for part in _clocked_parts(*found)),
     ):
         yield from part.lines("  ")

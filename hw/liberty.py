@@ -65,7 +65,7 @@ class FlipFlop:
     """How a flip-flop cell works: at the edge of `clock` it takes the value at pin `data`.
 
     Attributes:
-        outputs: output pins; True where the pin shows the complement.
+        outputs: output pins; True where the pin shows the complement of that value.
     """
 
     data: str
@@ -107,27 +107,40 @@ class Cell:
         """The group of that pin."""
         return next(p for p in self.group.all("pin") if name in p.arguments)
 
-    def flip_flop(self) -> FlipFlop | None:
-        """How it works as a flip-flop; None for any other cell, one with set or reset too."""
+    def flip_flop(self, tied: Mapping[str, bool] | None = None) -> FlipFlop | None:
+        """How it works as a flip-flop that takes one pin's value, or its complement, at each edge;
+        None for any other cell.
+
+        Args:
+            tied: what stands always at some inputs, as at the set or reset that is not used.
+        """
         found = self.group.all("ff")
         if len(found) != 1 or len(found[0].arguments) != 2:
             return None
         state, complement = found[0].arguments
         attributes = found[0].attributes
-        clock = attributes.get("clocked_on", "").strip("() ")
-        data = attributes.get("next_state", "").strip("() ")
-        rising = not clock.startswith("!")
-        names = {name.strip("() "): False for name in (state,)} | {complement.strip("() "): True}
-        shown = {pin: names.get(f.strip("() ")) for pin, f in self.functions.items()}
-        if (
-            {"clear", "preset"} & attributes.keys()
-            or data not in self.inputs
-            or clock.lstrip("!") not in self.inputs
-            or None in shown.values()
-        ):
+        try:
+            clock = _follows(attributes.get("clocked_on", ""), self.inputs, {})
+            names = (*self.inputs, state, complement)
+            data = _follows(attributes.get("next_state", ""), names, tied or {})
+            shown = {p: _follows(f, (state, complement), {}) for p, f in self.functions.items()}
+            idle = not any(
+                _can_be_true(attributes[key], names, tied or {})
+                for key in ("clear", "preset")
+                if key in attributes
+            )
+        except InputError:
             return None
-        outputs = {pin: inverted for pin, inverted in shown.items() if inverted is not None}
-        return FlipFlop(data, clock.lstrip("!"), rising, outputs)
+        if not idle or clock is None or data is None or data[0] not in self.inputs:
+            return None
+        outputs = {
+            pin: (stored[0] == complement) ^ stored[1] ^ data[1]
+            for pin, stored in shown.items()
+            if stored is not None
+        }
+        if len(outputs) != len(shown):
+            return None
+        return FlipFlop(data[0], clock[0], not clock[1], outputs)
 
     @cached_property
     def expressions(self) -> Mapping[str, "Expression"]:
@@ -392,6 +405,33 @@ def truth_table(function: str, inputs: Sequence[str]) -> tuple[bool, ...]:
         expression.value(dict(zip(inputs, values, strict=True)))
         for values in itertools.product((False, True), repeat=len(inputs))
     )
+
+
+def _follows(
+    function: str, names: Sequence[str], tied: Mapping[str, bool]
+) -> tuple[str, bool] | None:
+    """The name whose value, or complement (True), a function has whatever the others; None if it
+    has no such."""
+    expression = parse_function(function, names)
+    for name in sorted(names, key=lambda name: name in tied):
+        values = {
+            expression.value(given) ^ given[name]
+            for given in _cases(names, {n: v for n, v in tied.items() if n != name})
+        }
+        if len(values) == 1:
+            return name, values.pop()
+    return None
+
+
+def _can_be_true(function: str, names: Sequence[str], tied: Mapping[str, bool]) -> bool:
+    expression = parse_function(function, names)
+    return any(expression.value(given) for given in _cases(names, tied))
+
+
+def _cases(names: Sequence[str], tied: Mapping[str, bool]) -> Iterator[dict[str, bool]]:
+    free = [name for name in names if name not in tied]
+    for values in itertools.product((False, True), repeat=len(free)):
+        yield {**tied, **dict(zip(free, values, strict=True))}
 
 
 def parse_function(function: str, inputs: Sequence[str]) -> Expression:

@@ -76,7 +76,9 @@ def critical_path(netlist: GateNetlist) -> CriticalPath:
             for name, cell in netlist.library.cells.items()
             if not cell.storage and cell.inputs and all(cell.functions.values())
         }
-        write_text(folder / _LIBRARY, "\n".join(split_library(netlist.library, kinds)) + "\n")
+        registers = {register.gate.kind: register.works for register in netlist.registers}
+        parts = split_library(netlist.library, kinds, registers)
+        write_text(folder / _LIBRARY, "\n".join(parts) + "\n")
         write_text(folder / "netlist.blif", "\n".join(network.blif()) + "\n")
         commands = [f"read_lib {_LIBRARY}", "read_blif netlist.blif", "topo", "stime -p"]
         output = abc.run(commands, folder, what)
