@@ -338,12 +338,25 @@ def test_an_evaluation_of_empty_modules_can_be_drawn():
         measures_picture(found, MODEL),
         before_and_after_picture(found, MODEL),
         algorithms_emd_picture(found, MODEL),
-        *(profile_picture(found, coordinate, MODEL) for coordinate in along),
-        *(algorithms_profile_picture(found, coordinate, MODEL) for coordinate in along),
     ):
         assert picture.figure.axes
     with pytest.raises(MissingValuesError):
         display_picture(found, MODEL)
+    for picture in (profile_picture, measures_profile_picture, algorithms_profile_picture):
+        for coordinate in along:
+            with pytest.raises(MissingValuesError, match=f"no bin of {coordinate.name} has 5"):
+                picture(found, coordinate, MODEL)
+    with pytest.raises(MissingValuesError, match="no bin of occupancy has 5"):
+        models_profile_picture({"a": found, "b": found}, occupancy_of)
+
+
+def test_charges_of_all_but_one_size_have_a_decade_of_axis():
+    arrays = evaluation_arrays(30) | {
+        "charge": np.full(30, 16.0), "charge_response": np.full(30, 1.01)
+    }  # fmt: skip
+    axes = before_and_after_picture(Evaluation(Path("e.npz"), arrays), MODEL).figure.axes[1]
+    low, high = axes.get_xlim()
+    assert low < 16 and high > 16.16 and high / low == pytest.approx(10)
 
 
 def test_a_gallery_is_read_as_it_was_written(evaluation, tmp_path):

@@ -21,7 +21,13 @@ from reports.pictures.picture import (
     draw_picture,
     head,
 )
-from reports.pictures.profiles import Coordinate, draw_counts, draw_means, profile_of
+from reports.pictures.profiles import (
+    Coordinate,
+    draw_counts,
+    draw_means,
+    profile_of,
+    require_a_mean,
+)
 
 _WORDS = {
     "threshold": "threshold 1.35 MIP$_\\mathrm{T}$",
@@ -32,6 +38,7 @@ _WORDS = {
     "mean_image": "mean image",
 }
 _AUTOENCODER = "autoencoder"
+_HEADROOM = 1.45  # height of axes over their highest point: above is the legend
 _FORMS = {"ideal": "ideal form", "chip": "as transmitted"}
 
 
@@ -92,7 +99,11 @@ def algorithms_emd_picture(evaluation: Evaluation, model: str) -> Picture:
 
 def algorithms_profile_picture(evaluation: Evaluation, along: Coordinate, model: str) -> Picture:
     """Mean distance of all algorithms along one coordinate, a column for each form."""
-    forms = _curves(evaluation)
+    forms = {
+        form: [(curve, profile_of(curve.emd, along)) for curve in curves]
+        for form, curves in _curves(evaluation).items()
+    }
+    require_a_mean((found for curves in forms.values() for _, found in curves), along)
 
     def draw(figure: Figure) -> None:
         figure.set_size_inches(6.2 * len(forms), 5.6)
@@ -102,8 +113,7 @@ def algorithms_profile_picture(evaluation: Evaluation, along: Coordinate, model:
         for column, (form, curves) in enumerate(forms.items()):
             axes, below = grid[0][column], grid[1][column]
             top = 0.0
-            for index, curve in enumerate(curves):
-                found = profile_of(curve.emd, along)
+            for index, (curve, found) in enumerate(curves):
                 draw_means(
                     axes, found, along, colour=curve.colour, marker=curve.marker,
                     words=curve.words, line=curve.line, size=4.5,
@@ -167,9 +177,12 @@ def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
                 color=colour, label=_WORDS.get(name, name),
             )  # fmt: skip
         if "link.bits" in known:
-            axes.axvline(known["link.bits"], color="#717581", linestyle=":", label="links hold")
+            axes.axvline(
+                known["link.bits"], ymax=1 / _HEADROOM, color="#717581", linestyle=":",
+                label="links hold",
+            )  # fmt: skip
         axes.set_xlim(0, 1.1 * max(*(bits for _, bits, _, _ in points), known.get("link.bits", 0)))
-        axes.set_ylim(0, 1.45 * max(mean for _, _, mean, _ in points))
+        axes.set_ylim(0, _HEADROOM * (max(mean for _, _, mean, _ in points) or 1))
         axes.set_xlabel("Mean frame of a module [bits]")
         axes.set_ylabel("Mean EMD [half trigger-cell pitch]")
         axes.legend(loc="upper right", ncols=2, fontsize=10)

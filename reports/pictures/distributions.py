@@ -179,8 +179,7 @@ def before_and_after_picture(evaluation: Evaluation, model: str) -> Picture:
         _draw_pair(left, occupied, edges)
         left.set_xlabel(OCCUPANCY_LABEL)
         filled = np.concatenate([values[values > 0] for values in charges])
-        low, high = (filled.min(), filled.max()) if len(filled) else (1.0, 1.0)
-        _draw_pair(right, charges, np.geomspace(low / 1.01, high * 1.01, 51))
+        _draw_pair(right, charges, _logarithmic_edges(filled, 51))
         right.set_xscale("log")
         right.set_xlabel(CHARGE_LABEL)
         head(left, model)
@@ -192,6 +191,13 @@ def before_and_after_picture(evaluation: Evaluation, model: str) -> Picture:
     )
     title = "Occupancy and charge before and after"
     return draw_picture("before_and_after", title, caption, Group.QUALITY, draw)
+
+
+def _logarithmic_edges(values: Values, count: int) -> npt.NDArray[np.float64]:
+    """Edges that hold all values, which are above 0, and a decade at least."""
+    low, high = (float(values.min()), float(values.max())) if len(values) else (1.0, 1.0)
+    wider = max(10 / (high / low), 1.01**2) ** 0.5
+    return np.geomspace(low / wider, high * wider, count)
 
 
 def _draw_pair(axes: Axes, pair: tuple[Values, Values], edges: npt.NDArray) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from models.quality import statistics
 from reports.pictures.distributions import EMD_LABEL, draw_distribution, range_of
 from reports.pictures.evaluation import Evaluation
 from reports.pictures.picture import (
@@ -18,7 +19,14 @@ from reports.pictures.picture import (
     head,
     with_error,
 )
-from reports.pictures.profiles import Coordinate, draw_counts, draw_means, profile_of, stacked
+from reports.pictures.profiles import (
+    Coordinate,
+    draw_counts,
+    draw_means,
+    profile_of,
+    require_a_mean,
+    stacked,
+)
 
 
 def models_emd_picture(evaluations: Mapping[str, Evaluation]) -> Picture:
@@ -33,9 +41,9 @@ def models_emd_picture(evaluations: Mapping[str, Evaluation]) -> Picture:
         for index, (name, values) in enumerate(distances.items()):
             colour, _, line = _style(index)
             words = f"{name}: no module"
-            if len(values):
-                error = values.std() / len(values) ** 0.5
-                words = f"{name}: {with_error(values.mean(), error)} ({len(values):,})"
+            found = statistics(values)
+            if found.count:
+                words = f"{name}: {with_error(found.mean, found.standard_error)} ({found.count:,})"
             height = draw_distribution(
                 axes, values, edges, colour, words, fractions=True, line=line
             )
@@ -62,10 +70,11 @@ def models_profile_picture(
     if not along:
         raise MissingValuesError("no model to be compared")
     widest = max(along.values(), key=lambda one: one.edges[-1] - one.edges[0])
+    profiles = {name: profile_of(evaluations[name]["emd"], one) for name, one in along.items()}
+    require_a_mean(profiles.values(), widest)
 
     def draw(figure: Figure) -> None:
         axes, below = stacked(figure)
-        profiles = {name: profile_of(evaluations[name]["emd"], one) for name, one in along.items()}
         for index, (name, found) in enumerate(profiles.items()):
             colour, marker, line = _style(index)
             draw_means(

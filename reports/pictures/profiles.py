@@ -1,5 +1,6 @@
 """Means of the measures against occupancy, charge and pseudorapidity."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -122,9 +123,22 @@ def profile_of(values: Values, along: Coordinate) -> Profile:
     )
 
 
+def require_a_mean(profiles: Iterable[Profile], along: Coordinate) -> None:
+    """Refuse to draw axes without a point.
+
+    Raises:
+        MissingValuesError: no bin of any of `profiles` is shown.
+    """
+    if not any(found.shown.any() for found in profiles):
+        raise MissingValuesError(
+            f"no bin of {along.name} has {FEWEST} modules or more; evaluate more modules"
+        )
+
+
 def profile_picture(evaluation: Evaluation, along: Coordinate, model: str) -> Picture:
     """The earth mover's distance along one coordinate, and how many modules each bin has."""
     found = profile_of(evaluation["emd"], along)
+    require_a_mean([found], along)
 
     def draw(figure: Figure) -> None:
         axes, below = stacked(figure)
@@ -151,10 +165,13 @@ def measures_profile_picture(evaluation: Evaluation, along: Coordinate, model: s
         raise MissingValuesError(
             f"{evaluation.file} has the earth mover's distance alone; evaluate the model anew"
         )
+    profiles = {name: profile_of(evaluation[name], along) for name in names}
+    require_a_mean(profiles.values(), along)
 
     def draw(figure: Figure) -> None:
-        for axes, name in zip(panels(figure, len(names)), names, strict=True):
-            found = profile_of(evaluation[name], along)
+        for axes, (name, found) in zip(
+            panels(figure, len(profiles)), profiles.items(), strict=True
+        ):
             if name != "zero_fraction":  # which is 0 or 1
                 _draw_spread(axes, found, None)
             draw_means(axes, found, along, size=3.5)
