@@ -30,6 +30,7 @@ NUMBER_NAMES = (
 TEXT_NAMES = ("HD_LD", "ModType")
 _ETA_PHI_COLUMNS = {ETA: 55, PHI: 56}
 _LARGEST = float(np.finfo(np.float32).max)
+LARGEST_CHARGE = _LARGEST / (2 * TRIGGER_CELLS)  # the sum of a module, too, is a float32
 _CALQ_NAME = re.compile(r"CALQ_\d+")
 
 
@@ -185,8 +186,10 @@ def _fault_of_number(name: str, field: str) -> str | None:
         return f"'{field[:40]}' is not a number"
     if not math.isfinite(number):
         return f"{field} is not a finite number"
-    if name in (*CALQ_NAMES, ETA, PHI) and abs(number) > _LARGEST:
-        return f"{field[:40]} is too large; charges and directions are 32-bit numbers"
+    if (name in CALQ_NAMES and number > LARGEST_CHARGE) or (
+        name in (ETA, PHI) and abs(number) > _LARGEST
+    ):
+        return f"{field[:40]} is too large; sums of charges, and directions, are 32-bit numbers"
     if name in CALQ_NAMES and number < 0:
         return f"charge {field[:40]} is negative; CALQ counts are 0 or more"
     return None

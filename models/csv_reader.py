@@ -18,6 +18,7 @@ from rich.progress import Progress
 from models.csv_layout import (
     CALQ_NAMES,
     ENTRY,
+    LARGEST_CHARGE,
     NUMBER_NAMES,
     TEXT_NAMES,
     CsvLayout,
@@ -106,7 +107,7 @@ def _is_sound(columns: Columns) -> bool:
     """Whether all numbers are finite and no charge is negative."""
     others = [columns[name] for name in columns if name not in ("calq", *TEXT_NAMES)]
     calq = columns["calq"]  # with a NaN in it, both comparisons are false
-    bounded = calq.min() >= 0 and calq.max() < np.inf
+    bounded = calq.min() >= 0 and calq.max() <= LARGEST_CHARGE
     return bool(bounded) and all(np.isfinite(values).all() for values in others)
 
 

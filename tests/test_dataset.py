@@ -188,6 +188,7 @@ def changed(line: int, column: int, value: str, count: int = 4) -> str:
         (headerless(charges(2)).replace("\n", "\r").encode(), r"carriage returns alone"),
         (with_header(charges(1)).replace(",", ";"), r"separated by commas"),
         (changed(2, 3, "1e39"), r"modules\.csv:2: column 3 \(CALQ_3\): 1e39 is too large"),
+        (changed(2, 3, "1e38"), r"modules\.csv:2: column 3 \(CALQ_3\): 1e38 is too large"),
         (changed(2, 3, "1_0"), r"modules\.csv:2: column 3 \(CALQ_3\): '1_0' is not a number"),
         (changed(2, 3, "\u0663"), r"modules\.csv:2: column 3 \(CALQ_3\): '\u0663' is not"),
         (changed(3, 50, '"open'), r"modules\.csv:3: is not CSV"),
