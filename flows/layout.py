@@ -349,6 +349,11 @@ def reconfigurable_timing(build: Path, target: str) -> Path:
     return reconfigurable_folder(build) / "timing" / f"{_folder_name(target)}.json"
 
 
+def reconfigurable_equivalence(build: Path, target: str) -> Path:
+    """Proof that its netlist, mapped to the target's cell library, is the RTL."""
+    return reconfigurable_folder(build) / "equivalence" / f"{_folder_name(target)}.json"
+
+
 def model_layout(build: Path, model: str) -> ModelLayout:
     return ModelLayout(build / _folder_name(model))
 

@@ -10,7 +10,8 @@ the same new ones.  Such registers are paired by their names.  No initial values
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -24,10 +25,12 @@ from hw.gate_netlist import (
     ZERO,
     Gate,
     GateNetlist,
+    Module,
     Net,
     Register,
     input_pins,
     port_bit,
+    read_modules_apart,
     read_netlist,
     register_name,
 )
@@ -58,17 +61,20 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Mutation:
-    """A gate that was replaced by another kind with the same pins."""
+    """A gate that was changed."""
 
     gate: str
-    kind: str
-    replaced_by: str
+    change: str
 
     def __str__(self) -> str:
-        return f"{self.gate}: {self.kind} replaced by {self.replaced_by}"
+        return f"{self.gate}: {self.change}"
 
 
-def gates_of(design: Design, library: Library, *, flat: bool = True) -> GateNetlist:
+class ControlFailed(CheckFailed):
+    """Changed netlists were not told from the RTL, so that a proof would mean nothing."""
+
+
+def gates_of(design: Design, library: Library) -> GateNetlist:
     """RTL as simple gates, before any mapping to cells; `library` is only kept with it.
 
     Sums are taken apart as synthesis does before it maps them (where this differs, proofs that
@@ -78,6 +84,22 @@ def gates_of(design: Design, library: Library, *, flat: bool = True) -> GateNetl
         ToolMissing: yosys is not installed.
         ToolFailed: it cannot read the design.
     """
+    with _read_rtl(design, flat=True) as file:
+        return read_netlist(file, design.top, library)
+
+
+def modules_of(design: Design, library: Library) -> dict[str, Module]:
+    """As `gates_of`, but each module by itself.
+
+    Raises:
+        ToolMissing, ToolFailed: as there.
+    """
+    with _read_rtl(design, flat=False) as file:
+        return read_modules_apart(file, design.top, library)
+
+
+@contextmanager
+def _read_rtl(design: Design, *, flat: bool) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="econt-rtl-") as scratch:
         folder = Path(scratch)
         adders = [f"techmap -map {quoted(_SYNTHESIS / file)}" for file in _ADDERS]
@@ -87,54 +109,73 @@ def gates_of(design: Design, library: Library, *, flat: bool = True) -> GateNetl
             *([*FLATTEN, "opt -full"] if flat else ["opt -full"]),
             *(command for adder in adders for command in (adder, "opt -fast")),
             *("techmap", "opt -full"),
-            *([] if flat else [*FLATTEN, "opt -fast"]),
-            *("dfflegalize -cell $_DFF_P_ x", "simplemap", "clean -purge", "write_json flat.json"),
+            *("dfflegalize -cell $_DFF_P_ x", "simplemap", "clean -purge", "write_json rtl.json"),
         ]
         run("\n".join(script) + "\n", folder, f"reading {design.top}")
-        return read_netlist(folder / "flat.json", design.top, library)
+        yield folder / "rtl.json"
 
 
 def control(
     rtl: GateNetlist, netlist: GateNetlist, seed: int, *, seconds: float | None = None
 ) -> Mutation:
-    """A netlist with one gate replaced, which `compare` does tell from the RTL.
+    """A netlist with one gate changed, which `compare` does tell from the RTL.
 
     A gate may be redundant, so some are tried.
 
     Raises:
-        CheckFailed: none was told apart: no verdict of `compare` means anything.
+        ControlFailed: none was told apart.
         InputError, ToolMissing, ToolFailed: as `compare`.
     """
     for mutation, mutated in mutations(netlist, seed):
         if not compare(rtl, mutated, seconds=seconds).equal:
             return mutation
-    raise CheckFailed(
-        f"{netlist.top}: the control failed: netlists with a gate replaced were not told from the "
+    raise ControlFailed(
+        f"{netlist.top}: the control failed: netlists with a gate changed were not told from the "
         "RTL, so that a proof of equality would mean nothing"
     )
 
 
 def mutations(netlist: GateNetlist, seed: int) -> Iterator[tuple[Mutation, GateNetlist]]:
-    """Some netlists with another function of one gate each; the same ones for the same seed."""
-    kinds = {gate.kind for gate in netlist.gates}
-    partners: dict[str, list[str]] = {}
-    for kind in sorted(kinds):
-        cell = netlist.library.cells[kind]
-        if cell.storage or not cell.functions:
-            continue
-        partners[kind] = [
-            other.name
-            for other in netlist.library.cells.values()
-            if not other.storage
-            and other.inputs == cell.inputs
-            and other.functions.keys() == cell.functions.keys()
-            and other.truth_tables != cell.truth_tables
-        ]
+    """Some netlists with one gate changed each; the same ones for the same seed.
+
+    The gate is replaced by another with the same pins, or one of its inputs is stuck at 0 where
+    the library has no such other: full adders, flip-flops.
+    """
     random = Random(seed)
-    candidates = [gate for gate in netlist.gates if partners.get(gate.kind)]
+    library = netlist.library
+    partners = {kind: _partners(kind, library) for kind in {gate.kind for gate in netlist.gates}}
+    pins = {gate.name: _pins_in_use(gate, library) for gate in netlist.gates}
+    candidates = [gate for gate in netlist.gates if partners[gate.kind] or pins[gate.name]]
     for gate in random.sample(candidates, min(_MUTATIONS, len(candidates))):
-        other = random.choice(partners[gate.kind])
-        yield Mutation(gate.name, gate.kind, other), netlist.with_kind(gate, other)
+        if others := partners[gate.kind]:
+            other = random.choice(others)
+            change, changed = f"replaced by {other}", replace(gate, kind=other)
+        else:
+            pin = random.choice(pins[gate.name])
+            change, changed = f"{pin} stuck at 0", replace(gate, pins={**gate.pins, pin: ZERO})
+        yield Mutation(gate.name, f"{gate.kind} {change}"), netlist.with_gate(changed)
+
+
+def _partners(kind: str, library: Library) -> list[str]:
+    """Cells with the same pins and another function."""
+    cell = library.cells[kind]
+    if cell.storage or not cell.functions:
+        return []
+    return [
+        other.name
+        for other in library.cells.values()
+        if not other.storage
+        and other.inputs == cell.inputs
+        and other.functions.keys() == cell.functions.keys()
+        and other.truth_tables != cell.truth_tables
+    ]
+
+
+def _pins_in_use(gate: Gate, library: Library) -> list[str]:
+    """Its data inputs at which something else than 0 can stand."""
+    works = library.cells[gate.kind].flip_flop()
+    pins = (works.data,) if works else input_pins(gate, library)
+    return [pin for pin in pins if gate.pins[pin] != ZERO]
 
 
 def compare(rtl: GateNetlist, netlist: GateNetlist, *, seconds: float | None = None) -> Verdict:
@@ -154,6 +195,12 @@ def compare(rtl: GateNetlist, netlist: GateNetlist, *, seconds: float | None = N
         theirs = netlist.inputs if name == "inputs" else netlist.outputs
         if {p: len(n) for p, n in ports.items()} != {p: len(n) for p, n in theirs.items()}:
             raise InputError(f"{netlist.top}: RTL and netlist have other {name}")
+    clocks = [_clock(design) for design in (rtl, netlist)]
+    if None not in clocks and clocks[0] != clocks[1]:
+        raise CheckFailed(
+            f"{netlist.top}: registers of the RTL store at {clocks[0]}, those of the netlist at "
+            f"{clocks[1]}"
+        )
     pairs = _pairs(rtl, netlist)
     of_rtl = _Functions(rtl, {p.of_rtl.gate.name: p.state for p in pairs})
     of_netlist = _Functions(netlist, {p.of_netlist.gate.name: p.state for p in pairs})
@@ -307,7 +354,6 @@ class _Functions:
 
     def __init__(self, netlist: GateNetlist, states: Mapping[str, str]) -> None:
         self._netlist, self._cut = netlist, states
-        _check_clock(netlist)
         self._ports = {
             net: port_bit(port, i)
             for port, nets in netlist.inputs.items()
@@ -406,9 +452,21 @@ def _expression(expression: Expression, names: Mapping[str, str], output: str) -
         yield _names(inputs, output, _ROWS[expression.operator])
 
 
-def _check_clock(netlist: GateNetlist) -> None:
-    """All registers must have one clock, and use one edge of it."""
-    clocks = {(register.clock, register.works.rising) for register in netlist.registers}
-    if len(clocks) > 1:
-        names = ", ".join(netlist.name(net) for net, _ in sorted(clocks))
-        raise InputError(f"{netlist.top}: equivalence needs one clock and one edge, found {names}")
+def _clock(netlist: GateNetlist) -> str | None:
+    """The edge at which all registers store; None without registers.
+
+    Raises:
+        InputError: there are several, or it is not that of an input.
+    """
+    edges = {(register.clock, register.works.rising) for register in netlist.registers}
+    ports = {
+        net: port_bit(p, i) for p, nets in netlist.inputs.items() for i, net in enumerate(nets)
+    }
+    if len(edges) > 1 or any(net not in ports for net, _ in edges):
+        names = ", ".join(netlist.name(net) for net, _ in sorted(edges))
+        raise InputError(
+            f"{netlist.top}: equivalence needs one clock, an input, and one edge, found {names}"
+        )
+    return next(
+        (f"the {'rising' if up else 'falling'} edge of {ports[net]}" for net, up in edges), None
+    )

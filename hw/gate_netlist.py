@@ -1,4 +1,4 @@
-"""A flat netlist of gates and flip-flops, read from yosys, and its forms for other tools.
+"""A netlist of gates and flip-flops, read from yosys, and its forms for other tools.
 
 Gates are cells of a Liberty library or yosys's own simple ones (`$_AND_`, `$_DFF_P_`, ...), so that
 RTL and the netlist mapped from it are the same kind of thing here.
@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from hw.errors import InputError
 from hw.liberty import Cell, FlipFlop, Group, Library, Setup
-from hw.synthesis.netlist import NETLIST_JSON, instances, read_modules
+from hw.synthesis.netlist import NETLIST_JSON, instances, is_leaf
 from hw.yosys import quoted, run
 
 Net = int
@@ -118,9 +119,9 @@ class GateNetlist:
             if pin not in input_pins(gate, self.library)
         }
 
-    def with_kind(self, gate: Gate, kind: str) -> "GateNetlist":
-        """The same netlist but for the kind of one gate, which must have the same pins."""
-        gates = tuple(replace(g, kind=kind) if g.name == gate.name else g for g in self.gates)
+    def with_gate(self, gate: Gate) -> "GateNetlist":
+        """The same netlist but for the gate of this name."""
+        gates = tuple(gate if g.name == gate.name else g for g in self.gates)
         return replace(self, gates=gates)
 
     def name(self, net: Net) -> str:
@@ -134,9 +135,13 @@ def read_netlist(file: Path, top: str, library: Library) -> GateNetlist:
     Raises:
         InputError: no such module, or a gate that neither library nor yosys's simple ones have.
     """
-    module = json.loads(file.read_text(encoding="utf-8"))["modules"].get(top)
-    if module is None:
-        raise InputError(f"{file}: no module '{top}'")
+    return _read_module(file, top, _modules(file, top)[top], {}, library)
+
+
+def _read_module(
+    file: Path, top: str, module: Any, parts: Mapping[str, str], library: Library
+) -> GateNetlist:
+    """One module; the pins of its instances `parts` become ports of it."""
     ports: dict[str, dict[str, tuple[Net, ...]]] = {"input": {}, "output": {}}
     for name, port in module["ports"].items():
         if port["direction"] not in ports:
@@ -146,6 +151,11 @@ def read_netlist(file: Path, top: str, library: Library) -> GateNetlist:
     for name, cell in module["cells"].items():
         kind = cell["type"]
         if kind == "$scopeinfo":
+            continue
+        if name in parts:
+            for pin, bits in cell["connections"].items():
+                outward = cell["port_directions"][pin] == "output"
+                ports["input" if outward else "output"][f"{name}.{pin}"] = tuple(map(_net, bits))
             continue
         if not any(kind in known for known in (library.cells, SIMPLE_GATES, _SIMPLE_FLIP_FLOPS)):
             raise InputError(
@@ -171,6 +181,63 @@ def read_netlist(file: Path, top: str, library: Library) -> GateNetlist:
     )
 
 
+@dataclass(frozen=True)
+class Module:
+    """A module of a netlist, by itself.
+
+    Attributes:
+        name: as in the Verilog that it was made from, and where one stands.
+        parts: its instances of other modules: the module of each.
+        netlist: its own gates.  Pins of instances are ports: what an instance drives is an input,
+            what drives an instance an output.
+    """
+
+    name: str
+    parts: Mapping[str, str]
+    netlist: GateNetlist
+
+
+def read_modules_apart(file: Path, top: str, library: Library) -> dict[str, Module]:
+    """Read what yosys's `write_json` wrote of a design with a hierarchy, each module once.
+
+    Returns:
+        Modules by yosys's name, which tells the parameters too; the top comes first.
+
+    Raises:
+        InputError: no such module, or a gate that neither library nor yosys's simple ones have.
+    """
+    modules = _modules(file, top)
+    found: dict[str, Module] = {}
+    pending = [(top, "")]
+    while pending:
+        kind, path = pending.pop()
+        if kind in found:
+            continue
+        module = modules[kind]
+        parts = {
+            name: cell["type"]
+            for name, cell in module["cells"].items()
+            if cell["type"] in modules and not is_leaf(modules[cell["type"]])
+        }
+        name = module["attributes"].get("hdlname", kind)
+        netlist = _read_module(file, kind, module, parts, library)
+        found[kind] = Module(f"{name} ({path})" if path else name, parts, netlist)
+        inside = [(part, f"{path}.{at}" if path else at) for at, part in parts.items()]
+        pending += reversed(inside)
+    return found
+
+
+def _modules(file: Path, top: str) -> Any:
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file; map the design first: make synth (or synth-reconfigurable)"
+        )
+    modules = json.loads(file.read_text(encoding="utf-8"))["modules"]
+    if top not in modules:
+        raise InputError(f"{file}: no module '{top}'")
+    return modules
+
+
 FLATTEN = ("setattr -mod -unset keep_hierarchy *", "flatten")
 """Commands of yosys that leave no module, not even those that synthesis must keep apart."""
 
@@ -184,9 +251,7 @@ def mapped_netlist(folder: Path, top: str, library: Library) -> GateNetlist:
         ToolFailed: yosys cannot flatten it.
     """
     file = folder / NETLIST_JSON
-    if not file.is_file():
-        raise InputError(f"{file}: no such file; map the design first: make synth")
-    if len(instances(read_modules(folder), top)) == 1:
+    if len(instances(_modules(file, top), top)) == 1:
         return read_netlist(file, top, library)
     script = [f"read_json {quoted(file.resolve())}", f"hierarchy -top {top}", *FLATTEN]
     with tempfile.TemporaryDirectory(prefix="econt-netlist-") as scratch:

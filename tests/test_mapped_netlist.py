@@ -14,7 +14,7 @@ from flows.provenance import file_hash
 from hw import abc
 from hw.abc import OutOfTime
 from hw.ecp5 import DoesNotFit, parse_report, place_and_route
-from hw.equivalence import compare, control, gates_of, looped, mutations, parse_cec
+from hw.equivalence import ControlFailed, compare, control, gates_of, looped, mutations, parse_cec
 from hw.errors import CheckFailed, InputError, ToolFailed, ToolMissing
 from hw.gate_netlist import GateNetlist, mapped_netlist, to_verilog
 from hw.generated_rtl import GeneratedRtl, RtlPort
@@ -237,7 +237,7 @@ class TestSimulation:
         codes, ran = _simulate(adder[1])
         assert np.array_equal(ran.codes[:, 0], codes.sum(axis=1) ^ 0x155)
 
-    def test_a_replaced_gate_is_seen(self, adder):
+    def test_a_changed_gate_is_seen(self, adder):
         right = _simulate(adder[1])[1].codes
         seen = 0
         for _, mutated in mutations(adder[1], 1):
@@ -260,13 +260,13 @@ class TestEquivalence:
         verdict = compare(rtl, netlist)
         assert verdict.equal and verdict.functions == 10
         mutation = control(rtl, netlist, seed=1)
-        assert mutation.kind != mutation.replaced_by
+        assert mutation.gate in {gate.name for gate in netlist.gates}
 
     def test_a_proof_that_takes_too_long_is_undecided(self, adder):
         with pytest.raises(OutOfTime, match=r"equivalence of \w+ was not done after 1e-06 s"):
             compare(*adder, seconds=1e-6)
 
-    def test_every_replaced_gate_is_found(self, adder):
+    def test_every_changed_gate_is_found(self, adder):
         rtl, netlist = adder
         for mutation, mutated in mutations(netlist, 2):
             verdict = compare(rtl, mutated)
@@ -302,14 +302,14 @@ class TestEquivalence:
         synthesise_asic(design, cells, tmp_path / "asic", flat=False)
         netlist = mapped_netlist(tmp_path / "asic", "top", library)
         assert sum(gate.kind.startswith("FA") for gate in netlist.gates) > 1
-        assert compare(gates_of(design, library, flat=False), netlist).equal
+        assert compare(gates_of(design, library), netlist).equal
         assert critical_path(netlist).end.startswith("register y[")
 
     def test_a_control_that_is_not_caught_fails(self, adder, monkeypatch):
         monkeypatch.setattr(
             "hw.equivalence.compare", lambda *_, **__: parse_cec("Networks are equivalent.", [])
         )
-        with pytest.raises(CheckFailed, match="control failed"):
+        with pytest.raises(ControlFailed, match="control failed"):
             control(*adder, seed=1)
 
     def test_other_ports(self, tmp_path, adder, library):
@@ -399,7 +399,7 @@ class TestSteps:
 
     def test_a_control_that_is_not_caught_is_no_proof(self, tmp_path, monkeypatch):
         def blind(*_, **__):
-            raise CheckFailed("the control failed")
+            raise ControlFailed("the control failed")
 
         build = _build(tmp_path)
         monkeypatch.setattr("flows.equivalence.control", blind)
