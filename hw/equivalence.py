@@ -33,6 +33,7 @@ from hw.gate_netlist import (
     read_modules_apart,
     read_netlist,
     register_name,
+    register_of,
 )
 from hw.liberty import Expression, Library
 from hw.synthesis.netlist import elaborate
@@ -173,8 +174,8 @@ def _partners(kind: str, library: Library) -> list[str]:
 
 def _pins_in_use(gate: Gate, library: Library) -> list[str]:
     """Its data inputs at which something else than 0 can stand."""
-    works = library.cells[gate.kind].flip_flop()
-    pins = (works.data,) if works else input_pins(gate, library)
+    register = register_of(gate, library)
+    pins = (register.works.data,) if register else input_pins(gate, library)
     return [pin for pin in pins if gate.pins[pin] != ZERO]
 
 

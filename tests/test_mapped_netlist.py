@@ -312,6 +312,11 @@ class TestEquivalence:
         with pytest.raises(ControlFailed, match="control failed"):
             control(*adder, seed=1)
 
+    def test_another_clock_edge_is_found(self, tmp_path, adder, library):
+        falling = VERILOG.replace("posedge", "negedge")
+        with pytest.raises(CheckFailed, match=r"rising edge of clock_0.*falling edge of clock_0"):
+            compare(adder[0], _mapped(tmp_path, falling, library)[1])
+
     def test_other_ports(self, tmp_path, adder, library):
         with pytest.raises(InputError, match="other inputs"):
             compare(adder[0], _mapped(tmp_path, HOLDING, library)[1])
