@@ -22,6 +22,9 @@ SMALL_LIBRARY = """library (small) {{
     pin (Z) {{ direction : output; function : "!(A B)"; }} }}
   cell (IV) {{ area : 0.5; pin (A) {{ direction : input; }}
     pin (Z) {{ direction : output; function : "A'"; }} }}
+  cell (BF) {{ area : 1.0; pin (A) {{ direction : input; }}
+    pin (Z) {{ direction : output; function : "A"; }} }}
+  cell (FILL) {{ }}
   cell (FD) {{ area : 4.0; ff (IQ, IQN) {{ clocked_on : "CP"; next_state : "D"; }}
     pin (CP) {{ direction : input; clock : true; }} pin (D) {{ direction : input; }}
     pin (Q) {{ direction : output; function : "IQ"; }} }}
@@ -199,7 +202,10 @@ class TestAsic:
             (("cell (ND2)", "cell (OTHER)"), "no cell 'ND2'"),
             (("area : 1.0;", ""), "cell 'ND2' has no area"),
             (("area : 1.0;", "area : 0;"), "area of 'ND2' is 0"),
-            (("ff (IQ, IQN)", "unknown (IQ, IQN)"), "no flip-flop"),
+            (("ff (IQ, IQN)", "unknown (IQ, IQN)"), "no flip-flop$"),
+            (("ff (IQ, IQN)", "latch (IQ, IQN)"), "no flip-flop$"),
+            (('function : "A\'"', 'function : "1"'), "no inverter$"),
+            (("cell (BF) { area : 1.0;", "cell (BF) { area : 1.0; dont_use : true;"), "no buffer$"),
             (("library (small) {", "cells {"), "small.lib:1: not a Liberty file"),
         ],
     )

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -83,8 +83,8 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
     """Read the Liberty file of a library to map to.
 
     Raises:
-        InputError: no such file, no Liberty file, a cell without area, no reference cell, or no
-            flip-flop.
+        InputError: no such file, no Liberty file, a cell without area, no reference cell, no
+            flip-flop, inverter or buffer.
     """
     library = read_liberty(file)
     areas = {}
@@ -92,7 +92,8 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
         try:
             areas[name] = float(cell.group.attributes["area"])
         except (KeyError, ValueError) as error:
-            raise InputError(f"{file}: cell '{name}' has no area") from error
+            if cell.storage or any(cell.functions.values()):  # nothing else gets into a netlist
+                raise InputError(f"{file}: cell '{name}' has no area") from error
     if reference_cell not in areas:
         hint = did_you_mean(reference_cell, sorted(areas))
         raise InputError(
@@ -101,9 +102,25 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
         )
     if areas[reference_cell] <= 0:
         raise InputError(f"{file}: the area of '{reference_cell}' is {areas[reference_cell]:g}")
-    if not any(cell.storage for cell in library.cells.values()):
-        raise InputError(f"{file}: the library has no flip-flop")
+    if lacking := list(_lacking(library)):
+        raise InputError(f"{file}: the library has no {' and no '.join(lacking)}")
     return CellLibrary(file, library, reference_cell, areas, _full_adder(library, areas))
+
+
+def _lacking(library: Library) -> Iterator[str]:
+    """Kinds of cells without which nothing can be mapped, if the library does not have them."""
+    cells = [c for c in library.cells.values() if c.group.attributes.get("dont_use") != "true"]
+    if not any(cell.group.all("ff", "ff_bank") for cell in cells):
+        yield "flip-flop"
+    tables = {
+        table
+        for cell in cells
+        if not cell.storage and len(cell.inputs) == 1 and all(cell.functions.values())
+        for table in cell.truth_tables.values()
+    }
+    for name, table in (("inverter", (True, False)), ("buffer", (False, True))):
+        if table not in tables:
+            yield name
 
 
 def _full_adder(library: Library, areas: Mapping[str, float]) -> FullAdder | None:
