@@ -97,14 +97,21 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> None:
-    from testbench.econ_t.register_file import read_register_file
+    from testbench.econ_t.register_file import WEIGHT_REGISTERS, read_register_file
     from testbench.econ_t.weight_file import write_weights
 
     file = arguments.file
     content = read_register_file(file)
     weights = content.registers.weights
-    if weights is None or not content.sets_weights:
+    if weights is None or not content.weight_registers:
         raise InputError(f"{file}: sets no encoder weights (registers weights_byte0 and so on)")
+    if content.weight_registers < WEIGHT_REGISTERS:
+        print(
+            f"note: {file} sets {content.weight_registers} of {WEIGHT_REGISTERS} weight registers; "
+            "the weights in the others are 0, as the chip resets them"
+        )
+    if content.ignored:
+        print(f"note: {file}: not used: {', '.join(content.ignored)}")
     if arguments.out is None:
         _make_model(arguments, content.registers, weights)
         return

@@ -98,7 +98,10 @@ def build_econ_t_encoder(latent_bits: int) -> keras.Model:
         **weights,
     )(x)
     x = FixedPoint(str(latent_format(latent_bits)), name="encod_qa")(x)
-    return keras.Model(images, x, name="encoder")
+    encoder = keras.Model(images, x, name="encoder")
+    # the constraint acts from the first step on; the initial weights, too, shall be the chip's
+    encoder.set_weights([np.clip(values, *limits) for values in encoder.get_weights()])
+    return encoder
 
 
 def has_chip_arithmetic(network: keras.Model) -> bool:
@@ -176,8 +179,9 @@ def _require(layer: keras.layers.Layer, found: Any, expected: Any, what: str) ->
 def chip_weights(network: keras.Model) -> dict[str, Values]:
     """The weights that the network computes with, by `<layer>/kernel`, `<layer>/bias`.
 
-    A weight beyond -1 or 1, where training leaves none, is given as it is, not as its quantiser
-    would limit it: whether the chip can hold it is for the caller to ask.
+    A weight beyond the limits that training keeps (its constraint's, at most -1 and 1) is given as
+    it is, not as its quantiser would limit it: whether the chip can hold it is for the caller to
+    ask.
 
     Raises:
         InputError: as `chip_layers`.
@@ -189,8 +193,18 @@ def chip_weights(network: keras.Model) -> dict[str, Values]:
             stored = np.asarray(getattr(layer, part), np.float64)
             quantiser = weight_quantiser(layer, part)
             used = stored if quantiser is None else np.asarray(quantiser(getattr(layer, part)))
-            found[f"{layer.name}/{part}"] = np.where(np.abs(stored) > 1, stored, used)
+            low, high = _trained_limits(layer, part)
+            kept = (stored >= low) & (stored <= high)
+            found[f"{layer.name}/{part}"] = np.where(kept, used, stored)
     return found
+
+
+def _trained_limits(layer: keras.layers.Layer, part: str) -> tuple[float, float]:
+    """Between what values training leaves the weights that are read as the chip's."""
+    constraint = getattr(layer, f"{part}_constraint", None)
+    if isinstance(constraint, qkeras.Clip):
+        return max(constraint.min_value, -1.0), min(constraint.max_value, 1.0)
+    return -1.0, 1.0
 
 
 def econ_t_encoder(weights: Iterable[npt.NDArray], latent_bits: int) -> keras.Model:

@@ -151,6 +151,30 @@ def test_a_weight_that_the_chip_cannot_hold_is_told(build, tmp_path, capsys):
     assert not (tmp_path / "init.yaml").exists()
 
 
+@pytest.mark.parametrize("value", [1.0, 0.984375])
+def test_a_weight_just_beyond_the_chips_range_is_told(build, tmp_path, capsys, value):
+    """Its quantiser would bring it to 31/32, but training in the chip's range leaves none there."""
+    encoder = build_econ_t_encoder(9)
+    weights = encoder.get_weights()
+    weights[1][7] = value
+    encoder.set_weights(weights)
+    lay_encoder(build, "beyond", encoder)
+    assert export(build, "beyond", tmp_path / "init.yaml") == 2
+    told = capsys.readouterr().err
+    assert f"layer 'conv2d_0_m' bias[7] = {value:g} is outside [-1, 31/32]" in told
+
+
+def test_weights_at_the_limits_are_written(build, tmp_path):
+    encoder = build_econ_t_encoder(9)
+    weights = encoder.get_weights()
+    weights[1][:2] = -1.0, 31 / 32
+    encoder.set_weights(weights)
+    lay_encoder(build, "limits", encoder)
+    assert export(build, "limits", tmp_path / "init.yaml") == 0
+    found = read_registers(tmp_path / "init.yaml").weights
+    assert found is not None and found.conv_bias[:2].tolist() == [-32, 31]
+
+
 def test_a_quantised_weight_beyond_the_chips_range_is_told(build, tmp_path, capsys):
     encoder = build_networks(load_model_spec("8x8_c8_S2_qK")).encoder
     kernel = np.zeros(SHAPES[0])

@@ -75,6 +75,7 @@ def test_weights_off_the_grid_are_refused() -> None:
         ("conv_kernel", (1, 2, 0, 7), 1.0, r"layer 'c1' kernel\[1, 2, 0, 7\] = 1 is outside"),
         ("conv_bias", (3,), float("nan"), r"layer 'c1' bias\[3\] = nan is outside"),
         ("dense_kernel", (127, 15), -1.03125, r"'d1' kernel\[127, 15\] = -1.03125 is outside"),
+        ("conv_bias", (2,), np.nextafter(31 / 32, 1), r"bias\[2\] = 0.9687500000000001 is outside"),
         ("dense_bias", (0,), 1 / 64, r"'d1' bias\[0\] = 0.015625 is not a multiple of 1/32"),
     ):
         faulty = {key: array.copy() for key, array in values.items()}
@@ -392,6 +393,21 @@ def test_import_without_weights_fails(tmp_path, capsys) -> None:
     assert main(["registers", "import", *arguments]) == 2
     assert "sets no encoder weights" in capsys.readouterr().err
     assert not (tmp_path / "w.npz").exists()
+
+
+def test_import_tells_weights_that_a_file_leaves_out(tmp_path, capsys) -> None:
+    write_registers(tmp_path / "all.yaml", autoencoder_registers(random_weights(8)))
+    arguments = ["registers", "import", "--out", str(tmp_path / "w.npz")]
+    assert main([*arguments, str(tmp_path / "all.yaml")]) == 0
+    assert "note" not in capsys.readouterr().out
+    content = yaml.safe_load((tmp_path / "all.yaml").read_text())
+    del content["ECON-T"]["RW"]["AUTOENCODER_4INPUT"]
+    content["ECON-T"]["RW"]["FMTBUF_ALL"]["registers"]["other"] = 5
+    (tmp_path / "part.yaml").write_text(yaml.safe_dump(content))
+    assert main([*arguments, str(tmp_path / "part.yaml")]) == 0
+    told = capsys.readouterr().out
+    assert "sets 99 of 108 weight registers" in told
+    assert "not used: ECON-T.RW.FMTBUF_ALL.registers.other" in told
 
 
 def test_export_refuses_bad_options(tmp_path, capsys) -> None:

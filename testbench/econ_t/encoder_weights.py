@@ -156,4 +156,6 @@ def _to_codes(name: str, values: npt.NDArray[np.float64]) -> Codes:
 def _refuse(name: str, values: npt.NDArray, faulty: npt.NDArray[np.bool_], why: str) -> None:
     if faulty.any():
         index = tuple(int(position[0]) for position in np.nonzero(faulty))
-        raise InputError(f"{name}{list(index)} = {values[index]:g} is {why}")
+        value, single = np.float64(values[index]), np.float32(values[index])
+        digits = np.format_float_positional(single if single == value else value, trim="-")
+        raise InputError(f"{name}{list(index)} = {digits} is {why}")

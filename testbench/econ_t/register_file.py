@@ -26,6 +26,7 @@ from testbench.econ_t.registers import Algorithm, Registers
 _MASK_LOW_BITS = 16  # the 144-bit output mask is mask_ae (128 bits), then mask_ae2
 _WEIGHT_BYTES = tuple(range(0, 129, 16))
 _WEIGHT_BITS = {byte: 128 if byte < 128 else BLOCK_BITS - 128 * 8 for byte in _WEIGHT_BYTES}
+WEIGHT_REGISTERS = BLOCKS * len(_WEIGHT_BYTES)
 _LINK_CELLS = 4
 _EVERY = "*"  # in a key: all places, given by one value or by a list
 _MISSPELT = 0.8  # likeness from which on an unknown key is taken for a misspelt one
@@ -186,12 +187,12 @@ class RegisterFile:
 
     Attributes:
         registers: the settings of the data path.
-        sets_weights: whether it sets any encoder weight.
+        weight_registers: how many of the `WEIGHT_REGISTERS` it sets.
         ignored: keys that stand among the registers read here but are none of them.
     """
 
     registers: Registers
-    sets_weights: bool
+    weight_registers: int
     ignored: tuple[str, ...]
 
 
@@ -214,8 +215,8 @@ def read_register_file(file: Path | str) -> RegisterFile:
     for section in known:
         _read_section(found, section, top[section])
     registers = _to_registers(found, production=_PRODUCTION_SECTION in top)
-    sets_weights = any(name in found.values for name in _WEIGHTS)
-    return RegisterFile(registers, sets_weights, tuple(found.ignored))
+    weight_registers = sum(len(found.values.get(name, {})) for name in _WEIGHTS)
+    return RegisterFile(registers, weight_registers, tuple(found.ignored))
 
 
 def read_registers(file: Path | str) -> Registers:
