@@ -46,6 +46,7 @@ GATESIM_METRICS    := $(IMPLEMENTATION)/gatesim/metrics.json
 ECP5_METRICS       := $(IMPLEMENTATION)/ecp5/metrics.json
 EQUIVALENCE_METRICS := $(IMPLEMENTATION)/equivalence/metrics.json
 RECONFIGURABLE_TIMING := $(BUILD)/.reconfigurable/timing/$(call name,$(TARGET)).json
+RECONFIGURABLE_EQUIVALENCE := $(BUILD)/.reconfigurable/equivalence/$(call name,$(TARGET)).json
 RECONFIGURABLE_SYNTH := $(BUILD)/.reconfigurable/synth_metrics/$(call name,$(TARGET)).json
 VENDOR_METRICS     := $(IMPLEMENTATION)/vendor_metrics.json
 SUMMARY            := $(IMPLEMENTATION)/summary.json
@@ -56,7 +57,7 @@ REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) 
 
 .PHONY: all help doctor status environment data train evaluate flops graph emd-cnn hls csim rtl rtlsim vendor report
 .PHONY: rtlsim-reconfigurable synth synth-reconfigurable compare
-.PHONY: timing gatesim equivalence ecp5 timing-reconfigurable
+.PHONY: timing gatesim equivalence ecp5 timing-reconfigurable equivalence-reconfigurable
 .PHONY: test test-rtl test-fast test-random lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 
@@ -186,6 +187,11 @@ timing-reconfigurable: $(RECONFIGURABLE_TIMING)  ## critical path of the chip's 
 $(RECONFIGURABLE_TIMING): $(RECONFIGURABLE_SYNTH)
 	$(FLOWS) timing --build $(BUILD) --target $(TARGET) --reconfigurable
 
+equivalence-reconfigurable: $(RECONFIGURABLE_EQUIVALENCE)  ## prove that it equals its RTL, module by module (minutes)
+	$(REQUIRE) equivalence-reconfigurable
+$(RECONFIGURABLE_EQUIVALENCE): $(RECONFIGURABLE_SYNTH)
+	$(FLOWS) equivalence --build $(BUILD) --target $(TARGET) --seed $(SEED) --reconfigurable --or-skip
+
 vendor: $(VENDOR_METRICS)  ## run Vitis HLS or Catapult on the HLS project (minutes to hours)
 $(VENDOR_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/vendor.settings
 	$(FLOWS) vendor --build $(BUILD) --model $(MODEL) --target $(TARGET) --seed $(SEED) $(VENDOR)
@@ -225,12 +231,14 @@ conformance: .venv/.installed  ## ECON-T golden model against the emulator's pub
 
 # --- cleaning ----------------------------------------------------------------------------------
 STAGES := data train emd-cnn evaluate flops graph hls csim rtl rtlsim synth timing gatesim \
-          equivalence ecp5 rtlsim-reconfigurable synth-reconfigurable timing-reconfigurable vendor
+          equivalence ecp5 rtlsim-reconfigurable synth-reconfigurable timing-reconfigurable \
+          equivalence-reconfigurable vendor
 results = $(DESIGN)/$(1) $(IMPLEMENTATION)/$(1) $(IMPLEMENTATION)/$(1)_metrics.json
 RESULTS_data    := $(DATASET)
 RESULTS_emd-cnn := $(dir $(EMD_CNN_METRICS))
 RESULTS_flops   := $(dir $(COMPLEXITY_METRICS))
 RESULTS_timing-reconfigurable := $(dir $(RECONFIGURABLE_TIMING))
+RESULTS_equivalence-reconfigurable := $(dir $(RECONFIGURABLE_EQUIVALENCE))
 RESULTS_synth-reconfigurable := $(BUILD)/.reconfigurable/synth $(RECONFIGURABLE_SYNTH)
 .PHONY: $(STAGES:%=clean-%)
 $(STAGES:%=clean-%): clean-%:

@@ -11,6 +11,7 @@ from flows.layout import (
     TargetLayout,
     data_layout,
     model_layout,
+    reconfigurable_equivalence,
     reconfigurable_synth_metrics,
     reconfigurable_timing,
     target_layout,
@@ -118,7 +119,7 @@ def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage
         *_of_the_netlist(of_target, for_target, encoder),
         *_of_the_chip(of_model, of_target, for_target),
         _synthesis_of_the_chip(build, of_model, target),
-        _timing_of_the_chip(build, target),
+        *_of_the_chips_netlist(build, target),
         Stage(
             "vendor",
             of_target.vendor_metrics,
@@ -151,11 +152,23 @@ def _of_the_netlist(of_target: TargetLayout, for_target: str, encoder: Path) -> 
     ]
 
 
-def _timing_of_the_chip(build: Path, target: str) -> Stage:
-    """That of the reconfigurable RTL's netlist: the same for all models."""
-    metrics = reconfigurable_timing(build, target)
-    remedy = f"make timing-reconfigurable TARGET={metrics.stem}"
-    return Stage("timing-reconfigurable", metrics, remedy, ("timing.critical_path_ns",))
+def _of_the_chips_netlist(build: Path, target: str) -> list[Stage]:
+    """What is measured on the reconfigurable RTL's netlist, the same for all models."""
+    return [
+        Stage(name, metrics, f"make {name} TARGET={metrics.stem}", (key_figure,))
+        for name, metrics, key_figure in (
+            (
+                "timing-reconfigurable",
+                reconfigurable_timing(build, target),
+                "timing.critical_path_ns",
+            ),
+            (
+                "equivalence-reconfigurable",
+                reconfigurable_equivalence(build, target),
+                "equivalence.proved",
+            ),
+        )
+    ]
 
 
 def _synthesis_of_the_chip(build: Path, of_model: ModelLayout, target: str) -> Stage:
