@@ -23,6 +23,7 @@ from hw.network_logic import NoLogic
 from hw.static_timing import (
     OPENSTA,
     CriticalPath,
+    NoDelays,
     critical_path,
     opensta_critical_path,
     opensta_version,
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="time the chip's own encoder, in place of the model's generated RTL",
     )
-    add_or_skip(parser, "where there is no netlist or no tool, record that and succeed")
+    add_or_skip(parser, "where there is no netlist, tool or delay, record that and succeed")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
             netlist = Netlist(synthesised(layout), design.top)
             model_hash = design.encoder_hash
         paths = _measure(netlist, cell_library(target), target)
-    except (NoLogic, ToolMissing) as error:
+    except (NoLogic, NoDelays, ToolMissing) as error:
         if not arguments.or_skip:
             raise
         model_hash = None if arguments.reconfigurable else file_hash(encoder_file)

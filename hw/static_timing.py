@@ -37,6 +37,10 @@ _CLOCK = "econt_clock"
 _LINES_SHOWN = 10
 
 
+class NoDelays(InputError):
+    """The cell library tells no delays, so that no path can be timed."""
+
+
 @dataclass(frozen=True)
 class CriticalPath:
     """The slowest path.
@@ -62,10 +66,12 @@ def critical_path(netlist: GateNetlist) -> CriticalPath:
     """The slowest path as ABC's `stime` finds it.
 
     Raises:
+        NoDelays: a cell has none.
         ToolMissing: ABC is not installed.
         ToolFailed: it printed no path, as where nothing lies between inputs and outputs.
     """
     what = f"timing of {netlist.top}"
+    _require_delays(netlist)
     network = _Network(netlist)
     with tempfile.TemporaryDirectory(prefix="econt-timing-") as scratch:
         folder = Path(scratch)
@@ -94,6 +100,17 @@ def critical_path(netlist: GateNetlist) -> CriticalPath:
         tuple(cells),
         found.report,
     )
+
+
+def _require_delays(netlist: GateNetlist) -> None:
+    library = netlist.library
+    for kind in sorted({gate.kind for gate in netlist.gates}):
+        cell = library.cells[kind]
+        if cell.inputs and not any(cell.pin(pin).all("timing") for pin in cell.functions):
+            raise NoDelays(
+                f"{library.file}: cell '{kind}' has no delays (no group 'timing' at its outputs), "
+                "and timing needs them"
+            )
 
 
 @dataclass(frozen=True)

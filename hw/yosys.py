@@ -29,6 +29,7 @@ libyosys.run_pass("script " + sys.argv[1])
 _ECHO = "yosys> "
 _LINES_SHOWN = 15
 _WARNINGS_SHOWN = 3
+_ABC_LINES_SHOWN = 6
 
 
 def version() -> str:
@@ -111,6 +112,9 @@ def _errors(output: str, status: int) -> str:
     first = next((i for i, line in enumerate(lines) if "ERROR:" in line), None)
     if first is not None:
         warnings = [line for line in lines[:first] if line.startswith("Warning:")]
-        return "\n".join([*warnings[-_WARNINGS_SHOWN:], *lines[first : first + _LINES_SHOWN]])
+        # an error of ABC is told by ABC
+        told = [line for line in lines[:first] if line.startswith("ABC:")]
+        before = warnings[-_WARNINGS_SHOWN:] + told[-_ABC_LINES_SHOWN:] * ("ABC" in lines[first])
+        return "\n".join([*before, *lines[first : first + _LINES_SHOWN]])
     ended = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
     return "\n".join([*lines[-_LINES_SHOWN:], f"({ended})"])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from hw.equivalence import compare, control, gates_of
-from hw.gate_netlist import mapped_netlist
+from hw.errors import ToolFailed
+from hw.gate_netlist import GateNetlist, mapped_netlist
 from hw.liberty import read_liberty
-from hw.static_timing import critical_path
+from hw.static_timing import NoDelays, critical_path
 from hw.synthesis.asic import read_library, synthesise_asic
 from hw.verilator import Design
 from testbench.gatesim import simulate
@@ -117,6 +118,30 @@ def test_how_a_flip_flop_works(tmp_path, works, shown, tied, expected):
         assert (found.data, found.rising, found.outputs["Q"]) == expected
 
 
+def _mapped(folder: Path, *cells: str) -> GateNetlist:
+    library = read_library(_library(folder, *cells), "ND2")
+    (folder / "top.v").write_text(VERILOG)
+    synthesise_asic(Design((folder / "top.v",), "top"), library, folder / "asic")
+    return mapped_netlist(folder / "asic", "top", library.library)
+
+
+PLAIN = _flip_flop('clocked_on : "CP"; next_state : "D";')
+
+
+@pytest.mark.slow
+def test_a_library_without_delays_gives_areas_only(tmp_path):
+    cells = [cell.replace("timing ()", "nothing ()") for cell in (*GATES, PLAIN)]
+    with pytest.raises(NoDelays, match=r"own\.lib: cell '\w+' has no delays"):
+        critical_path(_mapped(tmp_path, *cells))
+
+
+@pytest.mark.slow
+def test_delays_that_abc_cannot_read_are_told_by_it(tmp_path):
+    cells = [cell.replace(" (delay)", "_other (delay)") for cell in (*GATES, PLAIN)]
+    with pytest.raises(ToolFailed, match="ABC: Table cannot be found"):
+        _mapped(tmp_path, *cells)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("works", "more", "shown"),
@@ -128,18 +153,13 @@ def test_how_a_flip_flop_works(tmp_path, works, shown, tied, expected):
 )
 def test_a_design_of_such_cells(tmp_path, works, more, shown):
     """Falling edges, an unused reset, set or enable, complements: timing, simulation, proof."""
-    cells = (*GATES, _flip_flop(works, more, shown=shown))
-    library = read_library(_library(tmp_path, *cells), "ND2")
-    (tmp_path / "top.v").write_text(VERILOG)
-    design = Design((tmp_path / "top.v",), "top")
-    synthesise_asic(design, library, tmp_path / "asic")
-    netlist = mapped_netlist(tmp_path / "asic", "top", library.library)
+    netlist = _mapped(tmp_path, *GATES, _flip_flop(works, more, shown=shown))
     codes = np.random.default_rng(1).integers(0, 16, (200, 2))
     inputs, outputs = DataPort("inputs", 4, 2, False), DataPort("latents", 5, 1, False)
     ran = simulate(netlist, inputs, outputs, codes)
     assert ran.latency == 1 and (ran.codes[:, 0] == codes.sum(axis=1)).all()
     path = critical_path(netlist)
     assert path.delay_ns > 0.2 and (path.end.startswith("register") or path.start == "a register")
-    rtl = gates_of(design, library.library)
+    rtl = gates_of(Design((tmp_path / "top.v",), "top"), netlist.library)
     assert compare(rtl, netlist).equal
     assert control(rtl, netlist, 1)
