@@ -161,7 +161,9 @@ def test_nothing_done_gives_every_promised_name_with_its_reason(tmp_path, capsys
     assert "make csim" in summary.find("csim.mismatches").reason
     assert "make evaluate" in summary.find("emd.mean").reason
     hardware = summary.find("fpga.lut").reason
+    assert "make synth" in hardware
     assert "make vendor" in hardware and "needs Vitis HLS or Catapult: make doctor" in hardware
+    assert "make rtlsim" in summary.find("latency.ns").reason
     assert "NOT MEASURED" in capsys.readouterr().out
 
 
