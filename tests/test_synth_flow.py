@@ -94,6 +94,22 @@ def test_figures_of_both_families_and_of_the_library(tmp_path, capsys, target, o
         synth.run(_options(build, target))
 
 
+@pytest.mark.slow
+def test_a_part_of_another_family_has_no_figures_and_says_so(tmp_path, capsys):
+    file = tmp_path / "versal.yaml"
+    file.write_text(
+        "description: d\nbackend: Vitis\npart: xcvc1902-vsva2197-2MP-e-S\nclock_period_ns: 5\n"
+    )
+    build = _build(tmp_path / "build", str(file))
+    synth.run(_options(build, str(file)))
+    metrics = {m.name: m for m in read_metrics(target_layout(build, MODEL, "versal").synth_metrics)}
+    for name in ("fpga.lut", "fpga.ff", "fpga.dsp", "fpga.carry"):
+        assert metrics[name].value is None and "xcvc1902" in metrics[name].reason
+    assert [metrics[f"fpga.{family}.lut"].value for family in ("xcup", "xc7")] == [9, 9]
+    assert metrics["asic.area_um2"].value and "fpga.family" not in metrics
+    assert "xcvc1902" in capsys.readouterr().err
+
+
 def test_where_there_is_no_rtl_the_reason_is_recorded(tmp_path):
     build = _build(tmp_path)
     layout = target_layout(build, MODEL, "econ_t")

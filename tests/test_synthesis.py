@@ -10,7 +10,7 @@ import pytest
 from hw.errors import InputError, ToolFailed
 from hw.synthesis import asic, fpga
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
-from hw.synthesis.fpga import XC7, XCUP, family_of, synthesise_fpga
+from hw.synthesis.fpga import XC7, XCUP, UnknownFamily, family_of, synthesise_fpga
 from hw.synthesis.netlist import NETLIST, count_cells, relative
 from hw.targets import load_target
 from hw.verilator import Design
@@ -131,14 +131,27 @@ class TestFpga:
 
     @pytest.mark.parametrize(
         ("part", "family"),
-        [("xcvu13p-flga2577-2-e", XCUP), ("xc7z020clg400-1", XC7), (None, XCUP)],
+        [
+            ("xcvu13p-flga2577-2-e", XCUP),
+            ("XCKU115-FLVB2104-2-I", XCUP),
+            ("xck26-sfvc784-2LV-c", XCUP),
+            ("xcu250-figd2104-2L-e", XCUP),
+            ("xcsu35p-sbvb625-2-e", XCUP),
+            ("xqzu9eg-ffrb1156-1-i", XCUP),
+            ("xc7z020clg400-1", XC7),
+            ("xa7s50csga324-1I", XC7),
+            (None, XCUP),
+        ],
     )
     def test_family_of_a_part(self, part, family):
         assert family_of(part) is family
 
-    def test_an_unknown_part_is_named(self):
-        with pytest.raises(InputError, match="10AX115"):
-            family_of("10AX115")
+    @pytest.mark.parametrize(
+        "part", ["10AX115", "xc6slx150t-fgg900-3", "xcvc1902-vsva2197-2MP-e-S"]
+    )
+    def test_an_unknown_part_is_named(self, part):
+        with pytest.raises(UnknownFamily, match=part):
+            family_of(part)
 
 
 class TestAsic:

@@ -1,6 +1,7 @@
 """Mapping to AMD FPGAs: look-up tables, flip-flops, carry and DSP cells; see docs/synthesis.md."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -67,21 +68,31 @@ _TABLES = {"INV", *(f"LUT{n}" for n in range(1, 7)), "LUT6_2"}
 _FLIP_FLOPS = {"FDRE", "FDSE", "FDCE", "FDPE", "LDCE", "LDPE"}
 
 
+# x, a grade (commercial, automotive, defence), and the family; Alveo and Kria are UltraScale+
+_PARTS = {
+    XC7: re.compile(r"x[caq]7"),
+    XCUP: re.compile(r"x[caq](?:[vkzas]u)|xcu\w*\d|xck\d"),
+}
+
+
+class UnknownFamily(InputError):
+    """A part of a family that is not mapped to."""
+
+
 def family_of(part: str | None) -> Family:
     """The family of a part number: of 7 series or UltraScale+; of the latter without a part.
 
     Raises:
-        InputError: another one.
+        UnknownFamily: another one.
     """
     if part is None:
         return XCUP
-    if part.startswith("xc7"):
-        return XC7
-    if part.startswith(("xcvu", "xcku", "xczu", "xcau", "xcu")):
-        return XCUP
-    raise InputError(
+    for family, pattern in _PARTS.items():
+        if pattern.match(part.lower()):
+            return family
+    raise UnknownFamily(
         f"part '{part}' is of no family that synthesis maps to: 7 series (xc7...) or UltraScale+ "
-        "(xcvu..., xcku..., xczu..., xcau...)"
+        "(xcvu..., xcku..., xczu..., xcau..., xcu..., xck2...)"
     )
 
 
