@@ -410,6 +410,18 @@ def test_import_tells_weights_that_a_file_leaves_out(tmp_path, capsys) -> None:
     assert "not used: ECON-T.RW.FMTBUF_ALL.registers.other" in told
 
 
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [(".", "cannot be written: Is a directory"), ("w.npz/init.yaml", "w.npz: cannot be written")],
+)
+def test_export_tells_where_it_cannot_write(tmp_path, capsys, file, told) -> None:
+    write_weights(tmp_path / "w.npz", random_weights(0))
+    arguments = ["--weights", str(tmp_path / "w.npz"), str(tmp_path / file)]
+    assert main(["registers", "export", *arguments]) == 2
+    assert told in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
+
+
 def test_export_refuses_bad_options(tmp_path, capsys) -> None:
     write_weights(tmp_path / "w.npz", random_weights(0))
     arguments = ["--weights", str(tmp_path / "w.npz"), "--etx", "14", str(tmp_path / "init.yaml")]
