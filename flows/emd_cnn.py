@@ -43,8 +43,10 @@ PAIRS = 100_000
 EPOCHS = 20
 BATCH = 128
 _PARTS = (0.8, 0.1, 0.1)  # of the modules: training, choice of the epoch, figures
-_LEAST_MODULES = 100
+_LEAST_MODULES = 100  # of which the smallest part has 10
+_LEAST_PAIRS = _LEAST_MODULES // 2  # which take as many modules
 _BATCH_OF_PREDICTION = 1000
+_NO_DIRECTION = ("mean_exact", "bias", "trivial_error")
 _ERRORS = (
     "mean_exact",
     "mean_absolute_error",
@@ -90,7 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name", help="name of the result, build/emd_cnn/<name>; default: that of model or data"
     )
-    parser.add_argument("--skip-plot", action="store_true", help="draw no picture")
+    parser.add_argument(
+        "--skipPlot", "--skip-plot", dest="skip_plot", action="store_true", help="draw no picture"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int | None:
@@ -121,7 +125,8 @@ def run(arguments: argparse.Namespace) -> int | None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    require_at_least(1, arguments, "pairs", "epochs", "batch")
+    require_at_least(_LEAST_PAIRS, arguments, "pairs")
+    require_at_least(1, arguments, "epochs", "batch")
     require_at_least(0, arguments, "seed")
     if arguments.real_only and not arguments.data:
         raise InputError("--real-only: name the modules to make pairs of, with --data")
@@ -184,6 +189,11 @@ def _source(arguments: argparse.Namespace, model: ModelLayout) -> _Source:
         return _Source(calq, None, data_hash, None)
     decoded = _decode(model, validation, calq)
     kept = decoded.sum(axis=1) > 0  # an empty reconstruction has no distance
+    if kept.sum() < _LEAST_MODULES:
+        raise InputError(
+            f"{model.folder.name} brings {kept.sum()} of {len(calq)} modules back with charge, at "
+            f"least {_LEAST_MODULES} are needed; train it longer, or give more --data"
+        )
     hashes = file_hash(model.network("encoder"), model.network("decoder"))
     return _Source(calq[kept], decoded[kept], data_hash, hashes)
 
@@ -350,14 +360,16 @@ def _kind_metrics(
 ) -> list[Metric]:
     """Errors on the held-out pairs of one kind; `trivial` is that of always saying the mean."""
     values: dict[str, float | None] = dict.fromkeys(_ERRORS)
+    none = "no such pairs (--real-only)"
     if len(exact):
-        mean_absolute = float(np.abs(error).mean())
+        none = "the modules of all pairs are equal"
+        mean_absolute, mean_exact = float(np.abs(error).mean()), float(exact.mean())
         values = {
-            "mean_exact": float(exact.mean()),
+            "mean_exact": mean_exact,
             "mean_absolute_error": mean_absolute,
             "bias": float(error.mean()),
             "rms_error": float(np.sqrt(np.mean(error**2))),
-            "relative_error": mean_absolute / float(exact.mean()),
+            "relative_error": mean_absolute / mean_exact if mean_exact else None,
             "trivial_error": float(np.abs(exact - of_training.mean()).mean()),
         }
     return [
@@ -366,8 +378,8 @@ def _kind_metrics(
                 name=f"{name}.{part}",
                 value=value,
                 unit="" if part == "relative_error" else EMD_UNIT,
-                better=None if part in ("mean_exact", "bias", "trivial_error") else "lower",
-                reason=None if len(exact) else "no such pairs (--real-only)",
+                better=None if part in _NO_DIRECTION or value is None else "lower",
+                reason=none if value is None else None,
             )
             for part, value in values.items()
         ),

@@ -79,7 +79,7 @@ def collect(
         skip_plot: no pictures.
 
     Raises:
-        InputError: unknown target, or a damaged file.
+        InputError: unknown model, target or data, or a damaged file.
     """
     from flows.pictures import report_gallery  # as late as this: matplotlib is slow to import
 
@@ -87,6 +87,8 @@ def collect(
     _refuse_unknown(build, model)
     of_model, of_target = model_layout(build, model), target_layout(build, model, target)
     of_data = data_of_model(build, model, data)
+    if data and not data.exists() and not of_data.metrics.is_file():
+        raise InputError(f"--data {data}: no such file or folder, and never inspected")
     encoder = of_model.network("encoder")
     steps = stages(build, model, target, of_data)
     results = [result(step) for step in steps]
@@ -131,9 +133,8 @@ def collect(
 
 def _refuse_unknown(build: Path, model: str) -> None:
     """A misspelt model would give a report of nothing but gaps."""
-    known = model_names() + [
-        settings.parent.parent.name for settings in build.glob("*/train/*.json")
-    ]
+    trained = {settings.parent.parent.name for settings in build.glob("*/train/*.json")}
+    known = sorted({*model_names(), *trained})
     if not model_layout(build, model).folder.is_dir() and model not in known:
         raise InputError(f"no model '{model}' in {build} or the zoo; {did_you_mean(model, known)}")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from flows.__main__ import main
+from flows.emd_cnn import _kind_metrics
 from flows.layout import EmdCnnLayout, emd_cnn_layout, model_layout
 from hw.errors import InputError
 from models.emd_cnn import LearnedEmd, build_emd_cnn
@@ -149,7 +150,7 @@ def test_bad_command_lines(tmp_path, capsys):
     data = tmp_path / "few.csv"
     np.savetxt(data, some_modules(60, 1), delimiter=",")
     for words, message in (
-        (["--pairs", "0"], "--pairs 0"),
+        (["--pairs", "49"], "--pairs 49: give a number of at least 50"),
         (["--real-only"], "name the modules to make pairs of, with --data"),
         (["--model", "none"], "train the model first"),
         (["--real-only", "--data", str(data)], "60 modules with charge; give at least 100"),
@@ -157,6 +158,14 @@ def test_bad_command_lines(tmp_path, capsys):
         assert main(["emd-cnn", *build, *words]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "emd_cnn").exists()
+
+
+def test_equal_modules_have_no_relative_error():
+    zero = np.zeros(5, dtype=np.float32)
+    found = {m.name: m for m in _kind_metrics("emd_cnn.real", zero, zero + 0.1, zero)}
+    assert found["emd_cnn.real.mean_absolute_error"].value == pytest.approx(0.1)
+    assert found["emd_cnn.real.relative_error"].value is None
+    assert "equal" in found["emd_cnn.real.relative_error"].reason
 
 
 # --- trainings -----------------------------------------------------------------------------------

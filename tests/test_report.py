@@ -247,6 +247,8 @@ def test_a_misspelt_name_is_refused_with_a_suggestion(build, capsys):
     assert "did you mean '8x8_c8_S2_qK'?" in capsys.readouterr().err
     assert main(["report", "--build", str(build), "--target", "econt"]) == 2
     assert "did you mean 'econ_t'?" in capsys.readouterr().err
+    assert _report(build, "--data", str(build / "absent.csv")) == 2
+    assert "absent.csv: no such file or folder" in capsys.readouterr().err
 
 
 def test_the_data_set_may_be_named(build, tmp_path):
