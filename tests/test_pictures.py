@@ -222,6 +222,11 @@ def test_models_are_laid_over_each_other(evaluation):
     picture = models_profile_picture(both, occupancy_of)
     assert legend(picture) == ["a", "b"]
     assert picture.figure.axes[0].get_xlim()[1] >= occupancy_of(evaluation).edges[-1]
+    # the model of many modules is drawn first, and stays within the axes
+    few = Evaluation(Path("c.npz"), evaluation_arrays(30))
+    below = models_profile_picture({"a": evaluation, "c": few}, occupancy_of).figure.axes[1]
+    most = profile_of(evaluation["emd"], occupancy_of(evaluation)).count.max()
+    assert below.get_ylim()[1] > most
 
 
 # --- displays and networks ------------------------------------------------------------------------

@@ -75,13 +75,14 @@ def models_profile_picture(
 
     def draw(figure: Figure) -> None:
         axes, below = stacked(figure)
+        most = max(int(found.count.max(initial=1)) for found in profiles.values())
         for index, (name, found) in enumerate(profiles.items()):
             colour, marker, line = _style(index)
             draw_means(
                 axes, found, along[name], colour=colour, marker=marker, words=name, line=line,
                 shift=0.08 * (index - (len(profiles) - 1) / 2),
             )  # fmt: skip
-            draw_counts(below, found, widest, colour=colour)
+            draw_counts(below, found, widest, colour=colour, most=most)
         means = [found.mean[found.shown].max(initial=0) for found in profiles.values()]
         axes.set_xlim(widest.edges[0], widest.edges[-1])
         axes.set_ylim(0, (1.25 + 0.08 * len(along)) * max(means) if max(means) > 0 else 1)

@@ -239,16 +239,26 @@ def draw_means(
 
 
 def draw_counts(
-    axes: Axes, found: Profile, along: Coordinate, *, colour: str | None = None
+    axes: Axes,
+    found: Profile,
+    along: Coordinate,
+    *,
+    colour: str | None = None,
+    most: int | None = None,
 ) -> None:
-    """Modules of each bin, on a logarithmic scale; as a line where a colour is given."""
+    """Modules of each bin, on a logarithmic scale; as a line where a colour is given.
+
+    Args:
+        most: modules of the fullest bin of all that are drawn into these axes.
+    """
+    most = most or int(found.count.max(initial=1))
     if colour is None:
         axes.stairs(found.count, found.edges, fill=True, color=GREY, alpha=0.5)
     else:
         axes.stairs(found.count, found.edges, color=colour)
     if found.count.any():
         axes.set_yscale("log")
-    axes.set_ylim(0.7, 5 * max(found.count.max(initial=1), 1))
+    axes.set_ylim(0.7, 5 * max(most, 1))
     axes.yaxis.set_major_locator(LogLocator(numticks=4))
     axes.set_ylabel("Modules")
     axes.set_xlabel(along.label)
