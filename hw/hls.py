@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from pydantic import ValidationError
 
@@ -268,11 +269,15 @@ _QUANTISERS = {
 
 
 def _set_unsigned(network: Any, layers: dict[str, Any]) -> None:
-    """Give unsigned quantisers their formats: hls4ml 1.3.0 takes each for a signed one."""
+    """Give quantisers their formats that hls4ml 1.3.0 mistakes: it takes each unsigned one for a
+    signed one, and a ReLU's of whole numbers for one that neither rounds nor saturates."""
     for layer in network.layers:
         for role, attribute in _QUANTISERS.items():
             quantiser: Any = getattr(layer, attribute, None)
-            if type(quantiser).__name__ == "quantized_bits" and not quantiser.keep_negative:
+            kind = type(quantiser).__name__
+            if (kind == "quantized_bits" and not quantiser.keep_negative) or (
+                kind == "quantized_relu" and quantiser.bits == quantiser.integer
+            ):
                 number = FixedFormat(
                     int(quantiser.bits), int(quantiser.integer), False, "RND_CONV", "SAT"
                 )
@@ -374,7 +379,7 @@ def _settle(folder: Path, final: Path, stamp: str, encoder_hash: str) -> None:
 @contextlib.contextmanager
 def _conversion(target: Target, log: Path) -> Iterator[None]:
     """Send hls4ml's output to the log and make its failures ours."""
-    with _chatter_to(log):
+    with _chatter_to(log), _single_bits():
         try:
             yield
         except InputError:
@@ -384,6 +389,21 @@ def _conversion(target: Target, log: Path) -> Iterator[None]:
                 f"hls4ml cannot convert this network for {target.backend}: "
                 f"{type(error).__name__}: {error} (all it printed: {log})"
             ) from error
+
+
+@contextlib.contextmanager
+def _single_bits() -> Iterator[None]:
+    """Have numbers of one bit written so for Catapult: hls4ml 1.3.0 gives them two, for oneAPI."""
+    from hls4ml.backends.fpga.fpga_types import ACFixedPrecisionDefinition
+
+    written = ACFixedPrecisionDefinition.definition_cpp
+
+    def definition_cpp(precision: Any) -> str:
+        text: str = written(precision)
+        return text.replace("<2,", "<1,", 1) if precision.width == 1 else text
+
+    with mock.patch.object(ACFixedPrecisionDefinition, "definition_cpp", definition_cpp):
+        yield
 
 
 @contextlib.contextmanager

@@ -141,6 +141,40 @@ def test_other_shapes_and_targets_pass(name: str, target: str, tmp_path: Path) -
     assert design.metrics()["csim.mismatches"].value == 0
 
 
+WHOLE_NUMBERS = """label: whole numbers, and one bit
+arrangement: 8x8
+convolutions:
+  - {filters: 2, kernel: 1, stride: 4}
+dense: [4]
+latent: 4
+quantisation:
+  input: {total: 10, integer: 3}
+  weight: {total: 6, integer: 2}
+  accumulator: {total: 3, integer: 3, signed: false}
+  latent: {total: 1, integer: 1, signed: false}
+"""
+
+
+@pytest.mark.parametrize("target", ["econ_t", "vitis"])
+def test_whole_numbers_and_single_bits_pass(target: str, tmp_path: Path) -> None:
+    """hls4ml alone would neither round nor limit these, and give a bit two for Catapult."""
+    file = tmp_path / "whole.yaml"
+    file.write_text(WHOLE_NUMBERS)
+    lay_model(tmp_path, str(file))
+    design = Design(tmp_path, str(file), target)
+    assert design.step("hls") == 0
+    project = read_project(design.files.hls)
+    assert {"ufixed<3,3,RND_CONV,SAT>", "ufixed<1,1,RND_CONV,SAT>"} <= {
+        layer.result for layer in project.layers
+    }
+    assert design.csim() == 0
+    assert design.metrics()["csim.mismatches"].value == 0
+    latents = Simulator(design.files.csim / "bench", project).run(
+        np.random.default_rng(0).uniform(0, 2, (200, 8, 8, 1)).astype(np.float32)
+    )
+    assert set(np.unique(latents)) == {0, 1}
+
+
 def test_lacking_modules_are_generated(design: Design) -> None:
     assert design.step("csim", "--vectors", "300") == 0
     found = design.metrics()
