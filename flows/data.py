@@ -91,7 +91,7 @@ def inspect(modules: ModuleData, name: str, layout: DataLayout, seed: int | None
             Metric(
                 name=f"data.correlation.{field.name}",
                 value=value if known else None,
-                reason=None if known else "a trigger cell has the same charge in all modules",
+                reason=None if known else "a trigger cell never varies among modules of one place",
                 provenance=source,
             )
         )

@@ -99,8 +99,6 @@ def collect(
         metrics += vendor_metrics(of_target, None)  # of tools run by hand
     by_name = {step.name: step.remedy for step in steps}
     remedies = {name: f"not done; {remedy}" for name, remedy in by_name.items()}
-    # the RTL tells these too, and needs no licence
-    of_hls = f"; as HLS tells it, {by_name['vendor']}"
     summary = summarise(
         of_model.folder.name,
         of_target.folder.name,
@@ -110,8 +108,11 @@ def collect(
             "data": remedies["data"],
             "emd": remedies["evaluate"],
             **dict.fromkeys(("flops", "macs", "bops", "params"), remedies["flops"]),
-            **dict.fromkeys(("latency", "ii"), remedies["rtlsim"] + of_hls),
-            "fpga": remedies["synth"] + of_hls,
+            # those of the RTL need no licence
+            **dict.fromkeys(
+                ("latency", "ii"), f"{remedies['vendor']}; of the RTL: {by_name['rtlsim']}"
+            ),
+            "fpga": f"{remedies['vendor']}; of the RTL: {by_name['synth']}",
         },
         provenance=provenance(model_hash=file_hash(encoder) if encoder.is_file() else None),
     )

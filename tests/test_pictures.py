@@ -212,6 +212,8 @@ def test_distance_against_bits_needs_both():
     assert axes.get_xlim()[1] > 160 and "bits" in axes.get_xlabel()
     with pytest.raises(MissingValuesError, match="--skipBaselines"):
         budget_picture(metrics[:2], MODEL)
+    with pytest.raises(MissingValuesError, match="fewer than two"):
+        budget_picture([metrics[0], metrics[1], metrics[-1]], MODEL)
 
 
 def test_models_are_laid_over_each_other(evaluation):

@@ -162,10 +162,13 @@ def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
         for name, key in others
         if {f"{key}.bits", f"{key}.emd.mean"} <= known.keys()
     ]  # fmt: skip
+    if "link.bits" not in known:
+        raise MissingValuesError(
+            "no other algorithm in the evaluation; evaluate the model without --skipBaselines"
+        )
     if len(points) < 2:
         raise MissingValuesError(
-            "no other algorithm with its bits in the evaluation; evaluate the model without "
-            "--skipBaselines"
+            "fewer than two algorithms bring charge back in a known number of bits"
         )
 
     def draw(figure: Figure) -> None:

@@ -91,8 +91,8 @@ def eta_of(evaluation: Evaluation) -> Coordinate:
     """Bins of 0.1 in the absolute pseudorapidity."""
     if "eta" not in evaluation.arrays:
         raise MissingValuesError(
-            "the data set tells no pseudorapidity (eta) of its modules; it is read from columns "
-            "55 and 56 of files without header"
+            "the data set tells no pseudorapidity of its modules; it is read from the column "
+            "tc_eta, or from column 55 of files without header"
         )
     values = np.abs(evaluation["eta"])
     known = values[np.isfinite(values)]
