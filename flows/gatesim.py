@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from reports.netlist import GATESIM, netlist_metrics
 from reports.side_by_side import GENERATED
 from testbench.comparison import compare
 from testbench.gatesim import simulate
+from testbench.rtlsim import Feed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,11 +81,9 @@ def _simulate(
     )
     values: dict[str, Value] = {"gatesim.vectors": len(origins)}
     try:
-        start = time.perf_counter()
         with progress("gate-level simulation", len(images)) as advance:
-            codes = port_codes(images, design)
-            ran = simulate(netlist, ports.input, ports.output, codes, advance)
-        rate = len(images) / (time.perf_counter() - start)
+            ran = simulate(netlist, ports, [Feed(port_codes(images, design))], advance)
+        rate = len(images) / ran.seconds
         if ran.latency != design.latency_cycles:
             raise CheckFailed(
                 f"latency {ran.latency} clocks, that of the RTL is {design.latency_cycles}"

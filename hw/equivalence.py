@@ -36,6 +36,7 @@ from hw.gate_netlist import (
     register_of,
 )
 from hw.liberty import Expression, Library
+from hw.strong_components import strong_components
 from hw.synthesis.netlist import elaborate
 from hw.verilator import Design
 from hw.yosys import quoted, run
@@ -289,46 +290,13 @@ def looped(netlist: GateNetlist) -> list[Register]:
         register = stored.get(gate.name)
         nets = [register.data] if register else _inputs(gate, netlist)
         sources[gate.name] = [driver[net].name for net in nets if net in driver]
-    return [stored[name] for name in _on_loops(sources) if name in stored]
-
-
-def _on_loops(edges: Mapping[str, Sequence[str]]) -> list[str]:
-    """The nodes on loops (Tarjan's strongly connected components, without recursion)."""
-    order: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    open_nodes: set[str] = set()
-    found: list[str] = []
-    for root in edges:
-        if root in order:
-            continue
-        work = [(root, iter(edges[root]))]
-        order[root] = low[root] = len(order)
-        stack.append(root)
-        open_nodes.add(root)
-        while work:
-            node, rest = work[-1]
-            for follower in rest:
-                if follower not in order:
-                    order[follower] = low[follower] = len(order)
-                    stack.append(follower)
-                    open_nodes.add(follower)
-                    work.append((follower, iter(edges[follower])))
-                    break
-                if follower in open_nodes:
-                    low[node] = min(low[node], order[follower])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == order[node]:
-                    start = stack.index(node) if stack[-1] != node else len(stack) - 1
-                    component = stack[start:]
-                    del stack[start:]
-                    open_nodes.difference_update(component)
-                    if len(component) > 1 or node in edges[node]:
-                        found += component
-    return found
+    return [
+        stored[name]
+        for component in strong_components(sources, sources.__getitem__)
+        if len(component) > 1 or component[0] in sources[component[0]]
+        for name in component
+        if name in stored
+    ]
 
 
 def _inputs(gate: Gate, netlist: GateNetlist) -> list[Net]:

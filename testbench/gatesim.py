@@ -1,205 +1,241 @@
-"""Gate-level simulation: a mapped netlist clock by clock, all clocks of a net at once.
+"""Gate-level simulation: what a bench does with a design, done with its mapped netlist.
 
-The values of a net over time are the bits of one integer, so a gate is a few operations on integers
-for thousands of clocks, and a register moves them by one clock.  That needs a netlist in which data
-only flow forward; nothing has to be compiled.  Cells are the functions in their Liberty file.
+As the RTL's simulator (`testbench.rtlsim`) does; see `testbench.gate_machine` for how.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.errors import CheckFailed, InputError
-from hw.fixed_point import Codes
-from hw.gate_netlist import ONE, ZERO, GateNetlist, Net, Register
-from hw.liberty import Expression
-from testbench.rtlsim import DataPort
+from hw.gate_netlist import GateNetlist, Net
+from testbench.gate_machine import GateMachine
+from testbench.rtlsim import DataPort, Feed, Idle, Read, RtlDesign, RtlRun, Step, Write
 
-_VECTORS_AT_ONCE = 20_000
+_CLOCKS_AT_ONCE = 20_000
 _RESET_CLOCKS = 4
-_IDLE_CLOCKS = 256  # before and after the vectors: more than the latency of any design here
-_CLOCK, _RESET, _VALID_IN, _VALID_OUT = "clock", "reset", "valid_in", "valid_out"
+_ADDRESS_BITS, _BYTE = 16, 8
+_READ_DATA, _UPSET, _VALID_OUT = "read_data", "upset", "valid_out"
 
-
-@dataclass(frozen=True)
-class GateRun:
-    """What a netlist did.
-
-    Attributes:
-        codes: its answers, shape (n, codes of the output port).
-        latency: clocks from each vector to its answer.
-    """
-
-    codes: Codes
-    latency: int
+Bits = npt.NDArray[np.bool_]
 
 
 def simulate(
     netlist: GateNetlist,
-    inputs: DataPort,
-    outputs: DataPort,
-    codes: Codes,
-    progress: Callable[[int], None] | None = None,
-) -> GateRun:
-    """Feed vectors, shape (n, codes of the input port), one each clock.
+    design: RtlDesign,
+    steps: Iterable[Step],
+    progress: Callable[[int], None] = lambda count: None,
+) -> RtlRun:
+    """Carry out `steps` from reset on, then wait for the last answers.
 
     Args:
-        progress: called with the number of vectors done since it was called last.
+        netlist: of the design.
+        progress: called with the number of vectors fed since its last call.
 
     Raises:
-        InputError: a port is missing, the netlist has a loop or a cell that cannot be followed.
-        CheckFailed: not as many answers as vectors, or they come after different numbers of clocks.
+        InputError: a port is missing, or the netlist cannot be followed.
+        CheckFailed: not as many answers as vectors.
+        ValueError: a step that only RTL can do.
     """
-    order = _in_order(netlist)
-    answers, latencies = [], set()
-    for start in range(0, len(codes), _VECTORS_AT_ONCE):
-        block = codes[start : start + _VECTORS_AT_ONCE]
-        found, latency = _run(netlist, order, inputs, outputs, block)
-        answers.append(found)
-        latencies.add(latency)
-        if progress:
-            progress(len(block))
-    if len(latencies) != 1:
-        raise CheckFailed(f"{netlist.top}: the latency is not constant: {sorted(latencies)} clocks")
-    return GateRun(np.concatenate(answers), latencies.pop())
-
-
-def _run(
-    netlist: GateNetlist, order: list[Net], inputs: DataPort, outputs: DataPort, codes: Codes
-) -> tuple[Codes, int]:
-    first = _RESET_CLOCKS + _IDLE_CLOCKS
-    clocks = first + len(codes) + _IDLE_CLOCKS
-    valid = np.zeros(clocks, dtype=bool)
-    valid[first : first + len(codes)] = True
-    # what stands at the input without valid must not matter: ones
-    data = np.ones((clocks, inputs.width), dtype=bool)
-    data[first : first + len(codes)] = _bits(codes, inputs)
-    stimulus = {
-        _CLOCK: np.zeros((clocks, 1), dtype=bool),
-        _RESET: (np.arange(clocks) < _RESET_CLOCKS)[:, None],
-        _VALID_IN: valid[:, None],
-        inputs.name: data,
-    }
-    values = _Values(netlist, stimulus, clocks)
-    for net in order:
-        values.compute(net)
-    answered = np.flatnonzero(values.port(_VALID_OUT)[:, 0])
-    fed = np.flatnonzero(valid)
-    if len(answered) != len(fed):
+    start = time.perf_counter()
+    stimulus = _Stimulus(design.input)
+    stimulus.idle(_RESET_CLOCKS)
+    for step in [*steps, Idle()]:
+        stimulus.add(step)
+    done = stimulus.done()
+    machine = GateMachine(netlist)
+    found: list[_Seen] = []
+    for first in range(0, done.clocks, _CLOCKS_AT_ONCE):
+        block = slice(first, min(first + _CLOCKS_AT_ONCE, done.clocks))
+        clocks = block.stop - first
+        values = machine.run(_at_inputs(netlist, design, done, block), clocks)
+        found.append(_seen(netlist, design, values, clocks))
+        progress(int(done.valid[block].sum()))
+    valid = np.concatenate([seen.valid for seen in found])
+    valid[:_RESET_CLOCKS] = False
+    fed, answered = np.flatnonzero(done.valid), np.flatnonzero(valid)
+    if len(fed) != len(answered):
         raise CheckFailed(f"{netlist.top}: {len(fed)} vectors were fed, {len(answered)} answered")
-    latencies = np.unique(answered - fed)
-    if len(latencies) != 1:
-        raise CheckFailed(
-            f"{netlist.top}: the latency is not constant: {latencies.min()} to "
-            f"{latencies.max()} clocks"
-        )
-    return _codes(values.port(outputs.name)[answered], outputs), int(latencies[0])
+    words = np.concatenate([seen.words for seen in found])[answered]
+    read_data = np.concatenate([seen.read_data for seen in found])
+    upsets = np.concatenate([seen.upset for seen in found])
+    upsets[:_RESET_CLOCKS] = False
+    return RtlRun(
+        design.output.to_codes(words),
+        fed - _RESET_CLOCKS,
+        answered - _RESET_CLOCKS,
+        read_data[np.flatnonzero(done.read) + 1],
+        np.flatnonzero(upsets) - _RESET_CLOCKS,
+        time.perf_counter() - start,
+    )
 
 
-class _Values:
-    """The values of nets over all clocks: bit t of a number is the value in clock t."""
+# --- what stands at the inputs --------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Inputs:
+    """What stands at the inputs, clock by clock; words have shape (clocks, words of the port)."""
 
-    def __init__(
-        self, netlist: GateNetlist, stimulus: Mapping[str, npt.NDArray[np.bool_]], clocks: int
+    words: npt.NDArray[np.uint32]
+    valid: Bits
+    address: npt.NDArray[np.uint16]
+    write: Bits
+    write_data: npt.NDArray[np.uint8]
+    read: Bits
+
+    @property
+    def clocks(self) -> int:
+        return len(self.valid)
+
+
+class _Stimulus:
+    """Steps as what stands at the inputs.  As the RTL's bench does, without valid input that is
+    the complement of the last vector, and the bus shows what it showed last."""
+
+    def __init__(self, port: DataPort) -> None:
+        self._port = port
+        self._last = np.zeros(port.words, dtype=np.uint32)
+        self._bus = (0, 0)
+        self._parts: list[_Inputs] = []
+
+    def add(self, step: Step) -> None:
+        match step:
+            case Write(pairs):
+                address, data = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+                self.idle(len(address), address, data, write=True)
+            case Read(addresses):
+                address = np.array(addresses, dtype=np.int64)
+                self.idle(len(address), address, read=True)
+            case Idle(clocks):
+                self.idle(clocks)
+            case Feed(codes, gaps):
+                self._feed(self._port.to_words(codes), gaps)
+            case _:
+                raise ValueError(f"a netlist cannot carry out {step}")
+
+    def idle(
+        self,
+        clocks: int,
+        address: npt.NDArray[np.int64] | None = None,
+        data: npt.NDArray[np.int64] | None = None,
+        *,
+        write: bool = False,
+        read: bool = False,
     ) -> None:
-        self._netlist, self._clocks = netlist, clocks
-        self._all = (1 << clocks) - 1
-        self._registers = _stored(netlist)
-        self._of: dict[Net, int] = {ZERO: 0, ONE: self._all}
-        for port, nets in netlist.inputs.items():
-            if port not in stimulus or stimulus[port].shape[1] != len(nets):
-                raise InputError(f"{netlist.top}: input port '{port}' is not one of this bench")
-            for net, values in zip(nets, stimulus[port].T, strict=True):
-                packed = np.packbits(values, bitorder="little").tobytes()
-                self._of[net] = int.from_bytes(packed, "little")
+        words = np.tile(~self._last, (clocks, 1))
+        self._append(words, np.zeros(clocks, dtype=bool), address, data, write=write, read=read)
 
-    def compute(self, net: Net) -> None:
-        """The values of a net whose sources are known."""
-        if register := self._registers.get(net):
-            stored = self._of[register.data] << 1 & self._all
-            self._of[net] = stored ^ self._all if register.outputs[net] else stored
+    def _feed(self, vectors: npt.NDArray[np.uint32], gaps: npt.NDArray[np.int64] | None) -> None:
+        if not len(vectors):
             return
-        gate = self._netlist.drivers[net]
-        cell = self._netlist.library.cells[gate.kind]
-        pin = next(pin for pin in cell.functions if gate.pins.get(pin) == net)
-        values = {name: self._of[gate.pins[name]] for name in cell.inputs}
-        self._of[net] = self._value(cell.expressions[pin], values)
+        clocks = np.ones(len(vectors), dtype=np.int64) if gaps is None else gaps + 1
+        before = np.concatenate([self._last[None], vectors[:-1]])
+        words = ~np.repeat(before, clocks, axis=0)
+        valid = np.zeros(len(words), dtype=bool)
+        valid[np.cumsum(clocks) - 1] = True
+        words[valid] = vectors
+        self._last = vectors[-1]
+        self._append(words, valid)
 
-    def port(self, name: str) -> npt.NDArray[np.bool_]:
-        """The bits of an output port, shape (clocks, bits)."""
-        if name not in self._netlist.outputs:
-            raise InputError(f"{self._netlist.top}: there is no output port '{name}'")
-        size = -(-self._clocks // 8)
-        columns = [
-            np.unpackbits(
-                np.frombuffer(self._of[net].to_bytes(size, "little"), dtype=np.uint8),
-                bitorder="little",
-            )[: self._clocks]
-            for net in self._netlist.outputs[name]
+    def _append(
+        self,
+        words: npt.NDArray[np.uint32],
+        valid: Bits,
+        address: npt.NDArray[np.int64] | None = None,
+        data: npt.NDArray[np.int64] | None = None,
+        *,
+        write: bool = False,
+        read: bool = False,
+    ) -> None:
+        clocks = len(words)
+        held = [np.full(clocks, value) for value in self._bus]
+        on_bus = [
+            at_once if given is None else given
+            for given, at_once in zip((address, data), held, strict=True)
         ]
-        return np.stack(columns, axis=1).astype(bool)
-
-    def _value(self, expression: Expression, values: Mapping[str, int]) -> int:
-        operands = [self._value(operand, values) for operand in expression.operands]
-        match expression.operator:
-            case "!":
-                return operands[0] ^ self._all
-            case "&":
-                return operands[0] & operands[1]
-            case "|":
-                return operands[0] | operands[1]
-            case "^":
-                return operands[0] ^ operands[1]
-            case "0" | "1":
-                return self._all if expression.operator == "1" else 0
-            case name:
-                return values[name]
-
-
-def _stored(netlist: GateNetlist) -> dict[Net, Register]:
-    return {net: register for register in netlist.registers for net in register.outputs}
-
-
-def _in_order(netlist: GateNetlist) -> list[Net]:
-    """The nets that the outputs follow from, each after what it depends on."""
-    registers = _stored(netlist)
-    known = {ZERO, ONE, *(net for nets in netlist.inputs.values() for net in nets)}
-    ordered: dict[Net, None] = {}
-    entered: set[Net] = set()
-    pending = [(net, False) for nets in netlist.outputs.values() for net in nets]
-    while pending:
-        net, done = pending.pop()
-        if done:
-            ordered[net] = None
-            continue
-        if net in known or net in ordered:
-            continue
-        if net in entered:
-            raise InputError(
-                f"{netlist.top}: net '{netlist.name(net)}' is on a loop; only designs in which "
-                "data flow forward can be simulated so"
+        if clocks:
+            self._bus = (int(on_bus[0][-1]), int(on_bus[1][-1]))
+        self._parts.append(
+            _Inputs(
+                words,
+                valid,
+                on_bus[0].astype(np.uint16),
+                np.full(clocks, write),
+                on_bus[1].astype(np.uint8),
+                np.full(clocks, read),
             )
-        entered.add(net)
-        pending.append((net, True))
-        if register := registers.get(net):
-            pending.append((register.data, False))
-            continue
-        gate = netlist.drivers.get(net)
-        if gate is None:
-            raise InputError(f"{netlist.top}: nothing drives net '{netlist.name(net)}'")
-        pending += [(gate.pins[pin], False) for pin in netlist.library.cells[gate.kind].inputs]
-    return list(ordered)
+        )
+
+    def done(self) -> _Inputs:
+        return _Inputs(*(np.concatenate([getattr(p, n) for p in self._parts]) for n in _NAMES))
 
 
-def _bits(codes: Codes, port: DataPort) -> npt.NDArray[np.bool_]:
-    words = np.ascontiguousarray(port.to_words(codes))
-    return np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")[:, : port.width] > 0
+_NAMES = ("words", "valid", "address", "write", "write_data", "read")
 
 
-def _codes(bits: npt.NDArray[np.bool_], port: DataPort) -> Codes:
-    padded = np.zeros((len(bits), port.words * 32), dtype=bool)
-    padded[:, : port.width] = bits
-    packed = np.packbits(padded, axis=1, bitorder="little")
-    return port.to_codes(packed.view("<u4"))
+def _at_inputs(
+    netlist: GateNetlist, design: RtlDesign, inputs: _Inputs, block: slice
+) -> dict[Net, int]:
+    """The values of the nets at the input ports."""
+    bits = {
+        "clock": np.zeros((block.stop - block.start, 1), dtype=bool),
+        "reset": (np.arange(block.start, block.stop) < _RESET_CLOCKS)[:, None],
+        "valid_in": inputs.valid[block, None],
+        design.input.name: _bits(inputs.words[block], design.input.width),
+    }
+    if design.bus:
+        bits |= {
+            "address": _bits(inputs.address[block, None], _ADDRESS_BITS),
+            "write": inputs.write[block, None],
+            "write_data": _bits(inputs.write_data[block, None], _BYTE),
+        }
+    found: dict[Net, int] = {}
+    for port, nets in netlist.inputs.items():
+        if port not in bits or bits[port].shape[1] != len(nets):
+            raise InputError(f"{netlist.top}: input port '{port}' is not one of this bench")
+        packed = np.packbits(bits[port], axis=0, bitorder="little").T
+        for net, values in zip(nets, np.ascontiguousarray(packed), strict=True):
+            found[net] = int.from_bytes(values.tobytes(), "little")
+    return found
+
+
+def _bits(words: npt.NDArray[np.unsignedinteger], width: int) -> Bits:
+    """Bits, shape (clocks, width), of words of any size, the lowest first."""
+    little = np.ascontiguousarray(words.astype(words.dtype.newbyteorder("<")))
+    return np.unpackbits(little.view(np.uint8), axis=1, bitorder="little", count=width) > 0
+
+
+# --- what stands at the outputs -------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Seen:
+    """What stands at the outputs, clock by clock."""
+
+    valid: Bits
+    words: npt.NDArray[np.uint32]
+    read_data: npt.NDArray[np.uint8]
+    upset: Bits
+
+
+def _seen(netlist: GateNetlist, design: RtlDesign, values: dict[Net, int], clocks: int) -> _Seen:
+    def port(name: str, width: int) -> Bits:
+        """Shape (clocks, width)."""
+        if len(netlist.outputs.get(name, ())) != width:
+            raise InputError(f"{netlist.top}: there is no output port '{name}' of {width} bits")
+        size = -(-clocks // 8)
+        columns = [values[net].to_bytes(size, "little") for net in netlist.outputs[name]]
+        packed = np.frombuffer(b"".join(columns), dtype=np.uint8).reshape(width, size)
+        return np.unpackbits(packed, axis=1, bitorder="little", count=clocks).T > 0
+
+    answers = np.zeros((clocks, design.output.words * 32), dtype=bool)
+    answers[:, : design.output.width] = port(design.output.name, design.output.width)
+    read_data, upset = np.zeros((clocks, _BYTE), dtype=bool), np.zeros((clocks, 1), dtype=bool)
+    if design.bus:
+        read_data, upset = port(_READ_DATA, _BYTE), port(_UPSET, 1)
+    return _Seen(
+        port(_VALID_OUT, 1)[:, 0],
+        np.packbits(answers, axis=1, bitorder="little").view("<u4"),
+        np.packbits(read_data, axis=1, bitorder="little")[:, 0],
+        upset[:, 0],
+    )

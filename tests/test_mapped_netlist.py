@@ -32,7 +32,7 @@ from hw.targets import load_target
 from hw.verilator import Design
 from reports.metrics import Metric, read_metrics, write_metrics
 from testbench.gatesim import simulate
-from testbench.rtlsim import DataPort
+from testbench.rtlsim import DataPort, Feed, RtlDesign
 
 RECORDED = Path(__file__).with_name("vendor_reports")
 STIME = (RECORDED / "abc_stime.txt").read_text()  # of the adder below
@@ -207,7 +207,7 @@ class TestTiming:
 def _simulate(netlist: GateNetlist, vectors: int = 300):
     codes = np.random.default_rng(1).integers(0, 256, (vectors, 2))
     ports = DataPort("inputs", 8, 2), DataPort("latents", 9, 1)
-    return codes, simulate(netlist, *ports, codes)
+    return codes, simulate(netlist, RtlDesign(Design((), "top"), *ports), [Feed(codes)])
 
 
 @pytest.mark.slow
@@ -232,8 +232,8 @@ class TestSimulation:
         assert "create_clock -name econt_clock -period 25\n" in opensta_script(netlist, 25.0)
         assert compare(rtl, netlist).equal
 
-    def test_blocks_of_vectors(self, adder, monkeypatch):
-        monkeypatch.setattr("testbench.gatesim._VECTORS_AT_ONCE", 70)
+    def test_blocks_of_clocks(self, adder, monkeypatch):
+        monkeypatch.setattr("testbench.gatesim._CLOCKS_AT_ONCE", 70)
         codes, ran = _simulate(adder[1])
         assert np.array_equal(ran.codes[:, 0], codes.sum(axis=1) ^ 0x155)
 
@@ -246,11 +246,6 @@ class TestSimulation:
             except CheckFailed:  # the gate was one of the valid flag's
                 seen += 1
         assert seen >= 2  # some gates act only in reset, which comes once
-
-    def test_registers_that_hold_are_refused(self, tmp_path, library):
-        netlist = _mapped(tmp_path, HOLDING, library)[1]
-        with pytest.raises(InputError, match=r"loop|port"):
-            simulate(netlist, DataPort("d", 4, 1), DataPort("q", 4, 1), np.zeros((1, 1), int))
 
 
 @pytest.mark.slow

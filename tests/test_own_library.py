@@ -13,7 +13,7 @@ from hw.static_timing import NoDelays, critical_path
 from hw.synthesis.asic import read_library, synthesise_asic
 from hw.verilator import Design
 from testbench.gatesim import simulate
-from testbench.rtlsim import DataPort
+from testbench.rtlsim import DataPort, Feed, RtlDesign
 
 VERILOG = """module top (input clock, reset, valid_in, output reg valid_out,
     input [7:0] inputs, output reg [4:0] latents);
@@ -156,7 +156,7 @@ def test_a_design_of_such_cells(tmp_path, works, more, shown):
     netlist = _mapped(tmp_path, *GATES, _flip_flop(works, more, shown=shown))
     codes = np.random.default_rng(1).integers(0, 16, (200, 2))
     inputs, outputs = DataPort("inputs", 4, 2, False), DataPort("latents", 5, 1, False)
-    ran = simulate(netlist, inputs, outputs, codes)
+    ran = simulate(netlist, RtlDesign(Design((), netlist.top), inputs, outputs), [Feed(codes)])
     assert ran.latency == 1 and (ran.codes[:, 0] == codes.sum(axis=1)).all()
     path = critical_path(netlist)
     assert path.delay_ns > 0.2 and (path.end.startswith("register") or path.start == "a register")
