@@ -109,8 +109,9 @@ def _format(quantiser: Any, where: str) -> FixedFormat:
     kind = type(quantiser).__name__
     modes = {"rounding": "RND_CONV", "overflow": "SAT"}
     if getattr(quantiser, "qnoise_factor", 1.0) == 1.0:
-        if kind == "quantized_bits" and quantiser.alpha in (None, 1, 1.0) and quantiser.bits > 1:
-            signed = bool(quantiser.keep_negative)
+        signed = bool(getattr(quantiser, "keep_negative", False))
+        linear = kind == "quantized_bits" and quantiser.alpha in (None, 1, 1.0)
+        if linear and quantiser.bits > signed:  # a sign alone stands for -1 and 1
             if quantiser.symmetric and signed:
                 modes["overflow"] = "SAT_SYM"
             return FixedFormat(

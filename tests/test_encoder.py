@@ -253,6 +253,10 @@ def dense(quantiser: str) -> keras.Model:
             "quantized_bits(4,2,keep_negative=0,alpha=1)",
             FixedFormat(4, 2, False, "RND_CONV", "SAT"),
         ),
+        (
+            "quantized_bits(1,0,keep_negative=0,alpha=1)",
+            FixedFormat(1, 0, False, "RND_CONV", "SAT"),
+        ),
     ],
 )
 def test_formats_of_quantisers(quantiser, expected):
@@ -266,7 +270,12 @@ def test_formats_of_quantisers(quantiser, expected):
 
 @pytest.mark.parametrize(
     "quantiser",
-    ["quantized_bits(4)", "quantized_po2(4)", "quantized_bits(4,alpha=1,qnoise_factor=0.5)"],
+    [
+        "quantized_bits(4)",
+        "quantized_bits(1,0,alpha=1)",
+        "quantized_po2(4)",
+        "quantized_bits(4,alpha=1,qnoise_factor=0.5)",
+    ],
 )
 def test_quantisers_without_a_fixed_point_format_are_named(quantiser):
     with pytest.raises(InputError, match="layer 'layer', kernel: quantiser"):
