@@ -78,6 +78,17 @@ def test_rows_that_drain_the_buffer_count(tmp_path, capsys) -> None:
     assert " of 40 BX" not in lines[0]
 
 
+def test_recordings_that_stop_with_a_full_buffer_count(tmp_path, capsys) -> None:
+    """What its drain would send is not known, and not recorded."""
+    registers = replace(
+        SETTINGS, algorithm=Algorithm.THRESHOLD_SUM, etx=2, threshold=(0,) * 48, buffer_t1=48
+    )
+    make_folder(tmp_path, "TS", registers, rows=40)
+    status, lines, _ = run(tmp_path, capsys)
+    assert (status, lines[-1]) == (0, "1 passed, 0 failed")
+    assert "40 of 40 BX exact" in lines[0]
+
+
 @pytest.mark.parametrize(
     ("algorithm", "etx", "case"),
     [

@@ -330,6 +330,17 @@ def test_buffer_drains_after_the_last_frame() -> None:
     assert sent[:, 0].tolist() == [0x10001001, 0x10021003, 0x100400F0]
 
 
+def test_a_drain_ends_where_words_are_unknown() -> None:
+    frames = frames_of_lengths([25, 25])  # one idle word each
+    idle = np.array([0xF0, 0xF1])
+    sent = send_buffered(frames, np.zeros(2, dtype=int), idle, 2, (50, 511, 0))
+    # 50 words and one idle word: the thirteenth row would take 48, 49, idle, unknown
+    assert sent.links.shape == (*sent.frame.shape[:1], 13) == (12, 13)
+    assert sent.links[0, :2].tolist() == [0x10001001, 0x10021003]
+    assert sent.links[11, :2].tolist() == [0x20132014, 0x20152016]
+    assert send_buffered(frames, np.zeros(2, dtype=int), idle, 3, (50, 511, 0)).links.shape[0] == 8
+
+
 def test_buffer_truncates_at_its_thresholds() -> None:
     truncated = np.array([0xC00, 0xC01, 0xC02])
     idle = np.array([0xF0, 0xF1, 0xF2])

@@ -26,7 +26,8 @@ class Transmission:
     """What is on the output links.
 
     Attributes:
-        links: 32-bit words, shape (rows, 13); rows beyond the input's drain the buffer.
+        links: 32-bit words, shape (rows, 13); rows beyond the input's drain the buffer, as far as
+            the words are known that the chip sends then.
         frame: BX (row of the input) to which each 16-bit word belongs, shape (rows, 26); -1 on
             links not in use.
         word: index of the word in its frame, shape (rows, 26); TRUNCATED for a truncated one.
@@ -70,7 +71,8 @@ def send_buffered(
         thresholds: T1, T2, T3 in words.
 
     Raises:
-        InputError: the thresholds make the chip send words whose content is not known.
+        InputError: the thresholds make the chip send words whose content is not known before the
+            buffer is drained.
     """
     t1, t2, t3 = thresholds
     count = WORDS_PER_LINK * etx
@@ -95,11 +97,14 @@ def send_buffered(
     while end > 0:
         end = _shift_out(waiting, count, end, sent)
     words, frame, word = np.array(sent).transpose(1, 0, 2)
-    if (words == _UNDEFINED).any():
+    unknown = (words == _UNDEFINED).any(axis=1)
+    if unknown[: len(frames.lengths)].any():
         raise InputError(
             f"output buffer thresholds T1 {t1}, T2 {t2}, T3 {t3} with {etx} links: words are sent "
             "before any was stored; what the chip sends then is not known, so it is not supported"
         )
+    if unknown.any():  # fewer idle words were stored than fill up the last links of the drain
+        words, frame, word = (array[: unknown.argmax()] for array in (words, frame, word))
     unused = FRAME_WORDS - count
     pad = ((0, 0), (0, unused))
     return Transmission(
