@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
 from flows.step_options import require_at_least
-from hw.errors import InputError
+from hw.errors import InputError, about
 from models.econ_t_formats import LATENT_BITS_OF_ELINKS
 from models.zoo import ModelSpec, compared_spec, load_model_spec, model_names
 
@@ -251,7 +251,8 @@ def _changed(spec: ModelSpec, arguments: argparse.Namespace) -> ModelSpec:
 
     content: dict[str, Any] = spec.model_dump()
     content["loss"] = arguments.loss or spec.loss
-    get_loss(content["loss"], spec.arrangement)  # an unknown one is told before any work
+    with about("--loss" if arguments.loss else f"model '{spec.name}', key 'loss'"):
+        get_loss(content["loss"], spec.arrangement)  # an unknown one is told before any work
     if spec.econ_t and arguments.rescaleInputToMax:
         raise InputError(
             f"--rescaleInputToMax: model '{spec.name}' computes as the ECON-T, which divides "

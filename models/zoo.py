@@ -1,5 +1,6 @@
 """The model zoo: one YAML file in `models/zoo/` describes one autoencoder; its stem is its name."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,7 @@ from models.geometry import ARRANGEMENTS, Arrangement
 _FOLDER = Path(__file__).parent / "zoo"
 _SUFFIX = ".yaml"
 _OWN_SUFFIXES = (_SUFFIX, ".yml")
+_NAME = r"^[A-Za-z0-9][\w.+-]*$"
 _MAX_BITS = 24  # float32, in which Keras computes, holds 24-bit codes exactly
 _POOL = 2
 _YAML_LIST = Field(strict=False)  # YAML and JSON know lists only; the record holds a tuple
@@ -167,7 +169,7 @@ class ModelSpec(StrictRecord):
             with this one, to measure what it loses when the chip runs it; or null.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*$")]
+    name: Annotated[str, Field(pattern=_NAME)]
     label: str
     arrangement: str
     channels_first: bool | None = None
@@ -308,5 +310,10 @@ def _read_spec(file: Path) -> ModelSpec:
         raise InputError(
             f"{file}:{lines[('name',)]}: key 'name': a model is named by its file ('{file.stem}'); "
             "remove the key"
+        )
+    if not re.match(_NAME, file.stem):
+        raise InputError(
+            f"{file}: '{file.stem}' cannot name a model; name the file with letters, digits and "
+            ". _ + -"
         )
     return validate_record(ModelSpec, {"name": file.stem, **data}, file, lines)

@@ -126,8 +126,17 @@ def test_quantize_gives_16_bits_with_6_integer_ones() -> None:
 def test_loss_is_forced_and_an_unknown_one_is_told() -> None:
     (spec,) = specs_of(options("--models", "8x8_c8_S2_qK", "--loss", "telescopeMSE8x8"))
     assert spec.loss == "telescopeMSE8x8"
-    with pytest.raises(InputError, match="teleskopeMSE"):
+    with pytest.raises(InputError, match=r"^--loss: unknown loss 'teleskopeMSE'"):
         specs_of(options("--loss", "teleskopeMSE"))
+
+
+def test_an_unknown_loss_of_a_model_is_told_by_model_and_key(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("label: mine\narrangement: 8x8\nlatent: 4\nloss: teleskopeMSE\n")
+    with pytest.raises(InputError, match=r"^model 'mine', key 'loss': unknown loss"):
+        specs_of(options("--models", str(file)))
+    with pytest.raises(InputError, match="'my model' cannot name a model"):
+        specs_of(options("--models", str(file.rename(tmp_path / "my model.yaml"))))
 
 
 def test_models_are_a_list_and_none_means_all() -> None:
