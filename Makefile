@@ -40,6 +40,7 @@ CSIM_METRICS       := $(IMPLEMENTATION)/csim/metrics.json
 RTL_METRICS        := $(IMPLEMENTATION)/rtl_metrics.json
 RTLSIM_METRICS     := $(IMPLEMENTATION)/rtlsim/metrics.json
 RECONFIGURABLE_METRICS := $(IMPLEMENTATION)/rtlsim-reconfigurable/metrics.json
+GATESIM_RECONFIGURABLE := $(IMPLEMENTATION)/gatesim-reconfigurable/metrics.json
 SYNTH_METRICS      := $(IMPLEMENTATION)/synth_metrics.json
 TIMING_METRICS     := $(IMPLEMENTATION)/timing/metrics.json
 GATESIM_METRICS    := $(IMPLEMENTATION)/gatesim/metrics.json
@@ -57,7 +58,7 @@ REQUIRE = @$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) 
 
 .PHONY: all help doctor status environment data train evaluate flops graph emd-cnn hls csim rtl rtlsim vendor report
 .PHONY: rtlsim-reconfigurable synth synth-reconfigurable compare
-.PHONY: timing gatesim equivalence ecp5 timing-reconfigurable equivalence-reconfigurable
+.PHONY: timing gatesim equivalence ecp5 timing-reconfigurable gatesim-reconfigurable equivalence-reconfigurable
 .PHONY: test test-rtl test-fast test-random lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 
@@ -187,6 +188,11 @@ timing-reconfigurable: $(RECONFIGURABLE_TIMING)  ## critical path of the chip's 
 $(RECONFIGURABLE_TIMING): $(RECONFIGURABLE_SYNTH)
 	$(FLOWS) timing --build $(BUILD) --target $(TARGET) --reconfigurable
 
+gatesim-reconfigurable: $(GATESIM_RECONFIGURABLE)  ## simulate that netlist with the weights of an econ_t model (minutes)
+	$(REQUIRE) gatesim-reconfigurable
+$(GATESIM_RECONFIGURABLE): $(RECONFIGURABLE_SYNTH) $(TRAIN_METRICS) $(IMPLEMENTATION)/rtlsim.settings
+	$(FLOWS) gatesim-reconfigurable --build $(BUILD) --model $(MODEL) --target $(TARGET) --vectors $(VECTORS) --seed $(SEED) --or-skip
+
 equivalence-reconfigurable: $(RECONFIGURABLE_EQUIVALENCE)  ## prove that it equals its RTL, module by module (minutes)
 	$(REQUIRE) equivalence-reconfigurable
 $(RECONFIGURABLE_EQUIVALENCE): $(RECONFIGURABLE_SYNTH)
@@ -232,7 +238,7 @@ conformance: .venv/.installed  ## ECON-T golden model against the emulator's pub
 # --- cleaning ----------------------------------------------------------------------------------
 STAGES := data train emd-cnn evaluate flops graph hls csim rtl rtlsim synth timing gatesim \
           equivalence ecp5 rtlsim-reconfigurable synth-reconfigurable timing-reconfigurable \
-          equivalence-reconfigurable vendor
+          gatesim-reconfigurable equivalence-reconfigurable vendor
 results = $(DESIGN)/$(1) $(IMPLEMENTATION)/$(1) $(IMPLEMENTATION)/$(1)_metrics.json
 RESULTS_data    := $(DATASET)
 RESULTS_emd-cnn := $(dir $(EMD_CNN_METRICS))

@@ -32,6 +32,10 @@ STEPS = {
         "flows.rtlsim_reconfigurable",
         "simulate the reconfigurable ECON-T RTL against golden model and CMS emulator",
     ),
+    "gatesim-reconfigurable": (
+        "flows.gatesim_reconfigurable",
+        "simulate the reconfigurable encoder's netlist with the weights of an econ_t model",
+    ),
     "vendor": ("flows.vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects"),
     "report": ("flows.report", "collect all metrics in summary.json, report.md and report.html"),
     "compare": (

@@ -302,6 +302,11 @@ class TargetLayout:
         return self.reconfigurable / "metrics.json"
 
     @property
+    def gatesim_reconfigurable_metrics(self) -> Path:
+        """Simulation of the chip's own RTL, mapped, with this model's weights."""
+        return self.folder / "gatesim-reconfigurable" / "metrics.json"
+
+    @property
     def plots(self) -> Path:
         """The report's pictures as PNG and SVG files."""
         return self.folder / "plots"

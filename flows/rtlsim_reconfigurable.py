@@ -33,13 +33,14 @@ from hw.verilator import version
 from reports.metrics import Evidence, Metric, with_provenance, write_metrics
 from reports.rtlsim import rtlsim_metrics
 from reports.side_by_side import RECONFIGURABLE
+from testbench.comparison import Comparison
 from testbench.rtlsim import RtlDesign, RtlSimulator, Verification, compile_design, verify
 from testbench.vectors import VectorGroup
 
 if TYPE_CHECKING:
     from testbench.econ_t.block_sets import BlockSet
     from testbench.econ_t.encoder_weights import EncoderWeights
-    from testbench.econ_t.reconfigurable import Stimulus
+    from testbench.econ_t.reconfigurable import EncoderSet, Stimulus
 
 _RANDOM_SETS = 10  # each loads 1,700 registers over the bus
 _PATH_MODULES = 10_000  # modules that take the whole path too; the encoder runs all
@@ -54,17 +55,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stimulus(
         parser, "modules that the encoder runs", "seed of random weights, registers and modules"
     )
+    add_recorded(parser)
+    add_or_skip(
+        parser,
+        "where it finds a difference, record and tell that and succeed: the report gives the "
+        "verdict",
+    )
+
+
+def add_recorded(parser: argparse.ArgumentParser) -> None:
+    """`--recorded`."""
     parser.add_argument(
         "--recorded",
         type=Path,
         metavar="DIR",
         default=RECORDED,
         help="vectors of the CMS emulator, as the conformance step takes them; compared if there",
-    )
-    add_or_skip(
-        parser,
-        "where it finds a difference, record and tell that and succeed: the report gives the "
-        "verdict",
     )
 
 
@@ -74,35 +80,24 @@ def run(arguments: argparse.Namespace) -> None:
     of_model = model_layout(arguments.build, arguments.model)
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     layout.reconfigurable_metrics.unlink(missing_ok=True)
-    encoder_file = of_model.network("encoder")
-    if not encoder_file.is_file():
-        raise InputError(
-            f"{encoder_file}: no such file; train the model first: make train "
-            f"MODEL={arguments.model}"
-        )
+    encoder, weights = chip_encoder(of_model)
 
-    from models.econ_t_encoder import has_chip_arithmetic
-    from models.encoder import load_network
-    from testbench.econ_t.keras_encoder import weights_of
-    from testbench.econ_t.reconfigurable import autoencoder_design, encoder_design
+    from testbench.econ_t.reconfigurable import (
+        autoencoder_design,
+        encoder_design,
+        encoder_stimulus,
+    )
 
-    encoder = load_network(encoder_file)
-    if not has_chip_arithmetic(encoder):
-        raise InputError(
-            f"{encoder_file}: not in the ECON-T's arithmetic, so the chip cannot run it; take a "
-            "model of the zoo named econ_t or econ_t_<n>elinks"
-        )
-    weights = weights_of(encoder)
     compiled = reconfigurable_folder(arguments.build)
     groups = vector_groups(of_model, encoder, arguments.vectors, arguments.seed)
-    stimulus = _encoder_stimulus(of_model, weights, groups, arguments.seed)
+    stimulus = encoder_stimulus(encoder_sets(of_model, weights, groups, arguments.seed))
     simulator = _compile(encoder_design(), compiled / "encoder")
     found = {"encoder": _verify(simulator, stimulus, layout, "encoder")}
 
     simulator = _compile(autoencoder_design(), compiled / "path")
     sets = _path_sets(weights, groups, arguments.seed)
     found["whole path"] = _verify(simulator, _path_stimulus(sets), layout, "path")
-    recorded = _recorded(arguments.recorded)
+    recorded = recorded_by_emulator(arguments.recorded)
     if recorded:
         name = "whole path on the CMS emulator's vectors"
         found[name] = _verify(simulator, _path_stimulus(recorded), layout, "emulator")
@@ -114,7 +109,7 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     message = "; ".join(failures) or None
     source = provenance(
-        model_hash=file_hash(encoder_file),
+        model_hash=file_hash(of_model.network("encoder")),
         data_hash=file_hash(of_model.validation),
         seed=arguments.seed,
         tools={"verilator": version()},
@@ -137,12 +132,38 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
-def _encoder_stimulus(
+def chip_encoder(of_model: ModelLayout) -> tuple[Any, "EncoderWeights"]:
+    """A model's Keras encoder, and its weights as the chip holds them.
+
+    Raises:
+        InputError: it is not trained, or not in the chip's arithmetic.
+    """
+    encoder_file = of_model.network("encoder")
+    if not encoder_file.is_file():
+        raise InputError(
+            f"{encoder_file}: no such file; train the model first: make train "
+            f"MODEL={of_model.folder.name}"
+        )
+
+    from models.econ_t_encoder import has_chip_arithmetic
+    from models.encoder import load_network
+    from testbench.econ_t.keras_encoder import weights_of
+
+    encoder = load_network(encoder_file)
+    if not has_chip_arithmetic(encoder):
+        raise InputError(
+            f"{encoder_file}: not in the ECON-T's arithmetic, so the chip cannot run it; take a "
+            "model of the zoo named econ_t or econ_t_<n>elinks"
+        )
+    return encoder, weights_of(encoder)
+
+
+def encoder_sets(
     of_model: ModelLayout, weights: "EncoderWeights", groups: Sequence[VectorGroup], seed: int
-) -> "Stimulus":
+) -> list["EncoderSet"]:
     """The model's vectors with its weights, and corners with extreme and random weights."""
     from models.econ_t_formats import INPUT
-    from testbench.econ_t.reconfigurable import EncoderSet, encoder_stimulus
+    from testbench.econ_t.reconfigurable import EncoderSet
     from testbench.econ_t.registers import encoder_cells
     from testbench.econ_t.stimulus import directed_inputs, extreme_weights, random_weights
 
@@ -157,7 +178,7 @@ def _encoder_stimulus(
         codes = INPUT.to_codes(arrangement.to_cells(group.images))
         inputs = codes[:, list(encoder_cells())]
         sets.append(EncoderSet(f"this model, {group.kind}", weights, inputs))
-    return encoder_stimulus(sets)
+    return sets
 
 
 def _path_sets(
@@ -186,7 +207,8 @@ def _path_stimulus(sets: Iterable["BlockSet"]) -> "Stimulus":
     )
 
 
-def _recorded(folder: Path) -> list["BlockSet"]:
+def recorded_by_emulator(folder: Path) -> list["BlockSet"]:
+    """What the emulator recorded of the autoencoder; nothing where there is no such folder."""
     from testbench.econ_t.block_sets import recorded_sets
 
     return recorded_sets(folder) if folder.is_dir() else []
@@ -219,16 +241,22 @@ def _metrics(
         "rtlsim.vectors_per_second": round(encoder.comparison.vectors / encoder.run.seconds),
         **timing(encoder.run, clock_ns),
     }
-    more: dict[str, Any] = {"evidence": Evidence.RTLSIM, "variant": RECONFIGURABLE, "unit": "BX"}
-    if not emulator:
-        more["reason"] = f"{recorded}: holds no recorded set of the autoencoder"
-    vectors, mismatches = (
-        (emulator[0].comparison.vectors, emulator[0].comparison.mismatches)
-        if emulator
-        else (None, None)
-    )
+    of_emulator = emulator[0].comparison if emulator else None
     return [
         *rtlsim_metrics(RECONFIGURABLE, figures, message),
-        Metric(name="rtlsim.emulator_bx", value=vectors, **more),
-        Metric(name="rtlsim.emulator_mismatches", value=mismatches, better="lower", **more),
+        *emulator_metrics("rtlsim", Evidence.RTLSIM, of_emulator, recorded),
+    ]
+
+
+def emulator_metrics(
+    prefix: str, evidence: Evidence, found: Comparison | None, recorded: Path
+) -> list[Metric]:
+    """Records of the comparison with what the emulator sent; None where nothing is recorded."""
+    more: dict[str, Any] = {"evidence": evidence, "variant": RECONFIGURABLE, "unit": "BX"}
+    if found is None:
+        more["reason"] = f"{recorded}: holds no recorded set of the autoencoder"
+    bx, mismatches = (found.vectors, found.mismatches) if found else (None, None)
+    return [
+        Metric(name=f"{prefix}.emulator_bx", value=bx, **more),
+        Metric(name=f"{prefix}.emulator_mismatches", value=mismatches, better="lower", **more),
     ]

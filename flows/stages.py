@@ -191,7 +191,7 @@ def _is_of_the_chip(of_model: ModelLayout) -> bool:
 
 
 def _of_the_chip(of_model: ModelLayout, of_target: TargetLayout, for_target: str) -> list[Stage]:
-    """The stage that only an encoder in the ECON-T's arithmetic can go through."""
+    """The stages that only an encoder in the ECON-T's arithmetic can go through."""
     if not _is_of_the_chip(of_model):
         return []
     remedy = f"make rtlsim-reconfigurable {for_target}"
@@ -203,7 +203,14 @@ def _of_the_chip(of_model: ModelLayout, of_target: TargetLayout, for_target: str
             ("rtlsim.mismatches",),
             of_model.network("encoder"),
             promised=tuple(rtlsim_metrics(RECONFIGURABLE, {}, f"not done; {remedy}")),
-        )
+        ),
+        Stage(
+            "gatesim-reconfigurable",
+            of_target.gatesim_reconfigurable_metrics,
+            f"make gatesim-reconfigurable {for_target}",
+            ("gatesim.mismatches",),
+            of_model.network("encoder"),
+        ),
     ]
 
 

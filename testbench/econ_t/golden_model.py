@@ -76,9 +76,6 @@ def autoencoder_stages(words: Words, registers: Registers) -> AutoencoderStages:
     headers = output_headers(bunch_crossings(words))
     calq = charges(words, registers)
     converted, features, latents = encode(calq, registers)
-    frames = autoencoder_frames(
-        headers, converted.sum_code, latents, registers.etx, registers.output_mask
-    )
     return AutoencoderStages(
         headers,
         calq,
@@ -86,8 +83,18 @@ def autoencoder_stages(words: Words, registers: Registers) -> AutoencoderStages:
         features,
         latents,
         masked_bits(latents, registers.output_mask),
-        send_at_once(frames, registers.etx).links,
+        autoencoder_links(headers, converted, latents, registers),
     )
+
+
+def autoencoder_links(
+    headers: Integers, converted: Converted, latents: Integers, registers: Registers
+) -> Words:
+    """Output words, shape (n, 13), that carry latents, shape (n, 16), of any encoder."""
+    frames = autoencoder_frames(
+        headers, converted.sum_code, latents, registers.etx, registers.output_mask
+    )
+    return send_at_once(frames, registers.etx).links
 
 
 def transmit(words: Words, registers: Registers) -> Transmission:
