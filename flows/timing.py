@@ -1,7 +1,6 @@
 """Critical path and slack of the netlist mapped to a cell library."""
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from flows.layout import (
@@ -12,14 +11,15 @@ from flows.layout import (
     target_layout,
 )
 from flows.provenance import file_hash, provenance
-from flows.rtlsim import generated_design
+from flows.rtlsim import generated_design, simulated_design
 from flows.step_options import add_design, add_or_skip
 from flows.synth import ASIC, RECONFIGURABLE_TOP
 from hw.atomic_file import write_text
-from hw.errors import ToolMissing
-from hw.gate_netlist import mapped_netlist
+from hw.errors import InputError, ToolMissing
+from hw.gate_netlist import GateNetlist, mapped_netlist
 from hw.liberty import Library, read_liberty
 from hw.network_logic import NoLogic
+from hw.rtl import sources
 from hw.static_timing import (
     OPENSTA,
     CriticalPath,
@@ -28,8 +28,9 @@ from hw.static_timing import (
     opensta_critical_path,
     opensta_version,
 )
-from hw.synthesis.asic import nangate45
+from hw.synthesis.asic import is_mapped, nangate45, read_library
 from hw.targets import Target, load_target
+from hw.verilator import Design
 from hw.yosys import DISTRIBUTION
 from reports.metrics import Metric, read_metrics, with_provenance, write_metrics
 from reports.netlist import OPENSTA as OPENSTA_NAMES
@@ -59,12 +60,21 @@ def run(arguments: argparse.Namespace) -> None:
     model_hash = None
     try:
         if arguments.reconfigurable:
-            netlist = Netlist(reconfigurable_synth(arguments.build) / ASIC, RECONFIGURABLE_TOP)
+            design = Design(sources(), RECONFIGURABLE_TOP)
+            folder, remedy = reconfigurable_synth(arguments.build) / ASIC, "synth-reconfigurable"
         else:
-            design = generated_design(layout, encoder_file)
-            netlist = Netlist(synthesised(layout), design.top)
-            model_hash = design.encoder_hash
-        paths = _measure(netlist, cell_library(target), target)
+            generated = generated_design(layout, encoder_file)
+            design = simulated_design(generated, layout.rtl).verilog
+            folder, remedy = synthesised(layout), f"synth MODEL={layout.folder.parent.name}"
+            model_hash = generated.encoder_hash
+        netlist = mapped_netlist(folder, design.top, cell_library(target))
+        library = read_library(netlist.library.file, target.gate_equivalent_cell)
+        if not is_mapped(design, library, folder):
+            raise InputError(
+                f"{folder} was not made from the RTL, cell library and tools that there are now; "
+                f"run the synth step anew: make {remedy} TARGET={layout.folder.name}"
+            )
+        paths = _measure(netlist, target)
     except (NoLogic, NoDelays, ToolMissing) as error:
         if not arguments.or_skip:
             raise
@@ -87,14 +97,6 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Netlist:
-    """Where synthesis left a netlist, and its top module."""
-
-    folder: Path
-    top: str
-
-
 def synthesised(layout: TargetLayout) -> Path:
     """The folder of the netlist mapped to the cell library.
 
@@ -103,9 +105,9 @@ def synthesised(layout: TargetLayout) -> Path:
     """
     folder = layout.synth / ASIC
     if not folder.is_dir() and layout.synth_metrics.is_file():
-        skipped = [m for m in read_metrics(layout.synth_metrics) if m.value is None]
-        if skipped:
-            raise ToolMissing(skipped[0].reason)
+        found = read_metrics(layout.synth_metrics)
+        if found and all(metric.value is None for metric in found):
+            raise ToolMissing(found[0].reason)
     return folder
 
 
@@ -114,8 +116,7 @@ def cell_library(target: Target) -> Library:
     return read_liberty(Path(target.liberty) if target.liberty else nangate45())
 
 
-def _measure(netlist: Netlist, library: Library, target: Target) -> list[CriticalPath]:
-    gates = mapped_netlist(netlist.folder, netlist.top, library)
+def _measure(gates: GateNetlist, target: Target) -> list[CriticalPath]:
     paths = [critical_path(gates)]
     if opensta_version() is not None:
         paths.append(opensta_critical_path(gates, target.clock_period_ns))

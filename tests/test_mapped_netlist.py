@@ -374,6 +374,14 @@ class TestSteps:
         assert proof["equivalence.proved"] is True
         assert proof["equivalence.control_caught"] is True
 
+    def test_a_netlist_of_other_rtl_is_not_timed(self, tmp_path):
+        build = _build(tmp_path)
+        layout = target_layout(build, MODEL, "econ_t")
+        (layout.rtl / "top.v").write_text(VERILOG.replace("155", "154"))
+        with pytest.raises(InputError, match=r"not made from the RTL.*make synth MODEL=small"):
+            timing.run(_options(build))
+        assert not layout.timing_metrics.exists()
+
     def test_a_netlist_of_other_rtl_is_no_proof(self, tmp_path, capsys):
         build = _build(tmp_path)
         layout = target_layout(build, MODEL, "econ_t")

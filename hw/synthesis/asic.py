@@ -21,7 +21,7 @@ from hw.synthesis.netlist import (
     write,
 )
 from hw.verilator import Design
-from hw.yosys import commands, run
+from hw.yosys import SCRIPT, commands, run
 
 _ADDERS = Path(__file__).with_name("full_adders.v")
 _ADDER_CELL = Path(__file__).with_name("full_adder_cell.v")
@@ -186,7 +186,7 @@ def synthesise_asic(
         InputError: the design has no logic.
     """
     script = asic_script(design, library, folder, flat=flat)
-    source = fingerprint(script, (*design.sources, _ADDERS, _ADDER_CELL, library.file))
+    source = _fingerprint(design, library, script)
     done = read_statistics(folder)
     if done is not None and done.fingerprint == source:
         return done
@@ -196,6 +196,24 @@ def synthesise_asic(
         statistics = count(cells, design.top, library, source)
         write_text(temporary / STATISTICS, json.dumps(asdict(statistics), indent=1) + "\n")
     return statistics
+
+
+def is_mapped(design: Design, library: CellLibrary, folder: Path) -> bool:
+    """Whether a folder, perhaps moved since, holds what `synthesise_asic` makes of these.
+
+    Raises:
+        ToolMissing: yosys is not installed.
+    """
+    done = read_statistics(folder)
+    try:
+        script = (folder / SCRIPT).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return done is not None and done.fingerprint == _fingerprint(design, library, script)
+
+
+def _fingerprint(design: Design, library: CellLibrary, script: str) -> str:
+    return fingerprint(script, (*design.sources, _ADDERS, _ADDER_CELL, library.file))
 
 
 def read_statistics(folder: Path) -> AsicStatistics | None:
