@@ -1,6 +1,7 @@
 """The pictures: what is in them, what a lacking array does, and that their files are sound."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -265,6 +266,14 @@ def test_quantised_weights_have_a_bar_for_each_value():
     assert len(kernel.patches) == 11 and len(bias.patches) == 1
     assert kernel.get_title("left") == "conv/kernel (72)"
     assert sum(bar.get_height() for bar in kernel.patches) == 72
+
+
+def test_weights_that_hardly_differ_can_be_drawn():
+    last = np.float32(0.1)
+    near = np.array([last, np.nextafter(last, np.float32(1))])
+    found = replace(network_values(), arrays={"weight.encoder.conv/bias": near})
+    (axes,) = weights_picture(found, "encoder", MODEL).figure.axes
+    assert axes.get_xlim() == (near[0], near[1])
 
 
 def test_zeros_of_a_layer_are_told_apart():

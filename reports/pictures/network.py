@@ -160,7 +160,8 @@ def _draw_weights(axes: Axes, array: npt.NDArray) -> None:
         axes.set_xlim(distinct[0] - 2 * step, distinct[-1] + 2 * step)
         top = counts.max()
     else:
-        filled, edges = np.histogram(array, bins=min(60, 10 + len(array) // 4))
+        # weights a float32's resolution apart have no float32 edges between them
+        filled, edges = np.histogram(array.astype(np.float64), bins=min(60, 10 + len(array) // 4))
         axes.stairs(filled, edges, fill=True, color=BLUE, alpha=0.6)
         axes.set_xlim(edges[0], edges[-1])
         top = filled.max()
