@@ -155,14 +155,17 @@ def carry_out(run: Run) -> None:
     with run.log.open("w", encoding="utf-8") as stream:
         stream.write(" ".join(run.command) + "\n")
         stream.flush()
-        done = subprocess.run(
-            run.command,
-            cwd=run.folder,
-            stdin=subprocess.DEVNULL,  # a shell that waits for commands ends
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                run.command,
+                cwd=run.folder,
+                stdin=subprocess.DEVNULL,  # a shell that waits for commands ends
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        except OSError as error:
+            raise ToolFailed(f"{run.command[0]} cannot be run: {error.strerror}") from error
     lines = run.log.read_text(encoding="utf-8", errors="replace").splitlines()[1:]
     errors = [line for line in lines if _ERROR.match(line)]
     if done.returncode == 0 and not errors:

@@ -28,8 +28,8 @@ HYPHENATED = "recon\u00adfigurable"
 _FPGA, _ECP5, _ASIC = "FPGA", "ECP5", "ASIC"
 _MAPPED_TO = {_FPGA: "fpga.family", _ASIC: "asic.library"}
 _ECP5_NOTE = (
-    "placed and routed for a Lattice ECP5, whose look-up tables have four inputs: no figure of "
-    "another FPGA"
+    "placed and routed for a Lattice ECP5, whose logic cells are look-up tables of four inputs: "
+    "no figure of another FPGA"
 )
 
 
@@ -46,7 +46,8 @@ _LINES = (
     _Line("Latency", "cycles", ("latency.cycles",)),
     _Line("Latency", "ns", ("latency.ns",)),
     _Line("Initiation interval", "cycles", ("ii.cycles",)),
-    _Line("Look-up tables", "", ("fpga.lut", "timing.ecp5.lut")),
+    _Line("Look-up tables", "", ("fpga.lut",)),
+    _Line("Logic cells", "", ("timing.ecp5.cells",)),
     _Line("Flip-flops", "", ("fpga.ff",)),
     _Line("DSP blocks", "", ("fpga.dsp",)),
     _Line("Carry cells", "", ("fpga.carry",)),
@@ -86,7 +87,7 @@ _EXPECTED: dict[tuple[Evidence, str], tuple[str, ...]] = {
         *("asic.area_um2", "asic.gate_equivalents", "timing.critical_path_ns", "timing.slack_ns"),
         *("gatesim.vectors", "gatesim.mismatches", "equivalence.proved"),
     ),
-    (Evidence.PNR, _ECP5): ("timing.ecp5.lut", "timing.ecp5.fmax_mhz"),
+    (Evidence.PNR, _ECP5): ("timing.ecp5.cells", "timing.ecp5.fmax_mhz"),
 }
 _RTL_LEVELS = ((Evidence.RTLSIM, ""), (Evidence.SYNTH, _FPGA), (Evidence.SYNTH, _ASIC))
 

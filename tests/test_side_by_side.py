@@ -9,6 +9,7 @@ from rich.console import Console
 from hw.targets import Budget
 from reports.anchors import anchors
 from reports.metrics import Evidence, Metric, Provenance, Summary
+from reports.netlist import ECP5, netlist_metrics
 from reports.rendering import html, markdown
 from reports.report import Progress, StageState, compose
 from reports.side_by_side import COSTS, Column, SideBySide, side_by_side
@@ -117,12 +118,14 @@ def test_an_ecp5_and_a_second_timing_are_told_apart():
     area = _metric("asic.area_um2", 1.0, NETLIST, "generated")
     first = _metric("timing.critical_path_ns", 9.5, NETLIST, "generated")
     second = _metric("timing.opensta.critical_path_ns", 10.25, NETLIST, "generated")
-    clock = _metric("timing.ecp5.fmax_mhz", 41.5, Evidence.PNR, "generated")
-    table = _table(area, first, second, clock)
+    figures = {"timing.ecp5.fmax_mhz": 41.5, "timing.ecp5.cells": 812}
+    routing = netlist_metrics(ECP5, "generated", figures)
+    table = _table(area, first, second, *routing)
     asic = _column(table, "generated ASIC netlist", "synth")
     assert (asic["Critical path ns"], asic["Critical path, OpenSTA ns"]) == ("9.5", "10.25")
     routed = _column(table, "generated routed ECP5", "pnr")
-    assert (routed["Highest clock MHz"], routed["Look-up tables"]) == ("41.5", MISSING)
+    assert (routed["Highest clock MHz"], routed["Logic cells"]) == ("41.5", "812")
+    assert "generated routed ECP5" not in str(table.gaps)
     assert "four inputs" in dict(table.notes)["generated routed ECP5"]
     assert "Critical path, OpenSTA" not in _table(area, first).labels
 

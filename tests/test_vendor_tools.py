@@ -233,6 +233,14 @@ def test_an_error_fails_the_run_and_is_shown(bin_folder, tmp_path, last, shown):
     assert "Running" in run.log.read_text()
 
 
+def test_a_program_that_cannot_be_run_is_told(tmp_path):
+    program = tmp_path / "tool"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    with pytest.raises(ToolFailed, match="tool cannot be run: No such file"):
+        carry_out(Run((str(program), "-x"), tmp_path, tmp_path / "tool.log"))
+
+
 def test_a_run_without_error_keeps_its_log(bin_folder, tmp_path):
     program = install(bin_folder, "tool", {})
     run = Run((str(program), "-x"), tmp_path, tmp_path / "tool.log")
