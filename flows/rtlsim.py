@@ -72,7 +72,7 @@ def generated_design(layout: TargetLayout, encoder_file: Path) -> GeneratedRtl:
 
     Raises:
         NoLogic: the rtl step was skipped.
-        InputError: there is no encoder or no RTL, or it is another encoder's.
+        InputError: there is no encoder or no RTL, or it is another encoder's or incomplete.
     """
     if not encoder_file.is_file():
         raise InputError(
@@ -88,6 +88,11 @@ def generated_design(layout: TargetLayout, encoder_file: Path) -> GeneratedRtl:
         raise InputError(
             f"{layout.rtl} was not made from {encoder_file}; run the rtl step anew: "
             f"make rtl MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
+        )
+    if lacking := [name for name in design.sources if not (layout.rtl / name).is_file()]:
+        raise InputError(
+            f"{layout.rtl} lacks {', '.join(lacking)}; run the rtl step anew: "
+            f"make clean-rtl rtl MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
         )
     return design
 

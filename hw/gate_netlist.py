@@ -232,7 +232,10 @@ def _modules(file: Path, top: str) -> Any:
         raise InputError(
             f"{file}: no such file; map the design first: make synth (or synth-reconfigurable)"
         )
-    modules = json.loads(file.read_text(encoding="utf-8"))["modules"]
+    try:
+        modules = json.loads(file.read_text(encoding="utf-8"))["modules"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: damaged; map the design anew ({error})") from error
     if top not in modules:
         raise InputError(f"{file}: no module '{top}'")
     return modules

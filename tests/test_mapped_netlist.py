@@ -374,6 +374,18 @@ class TestSteps:
         assert proof["equivalence.proved"] is True
         assert proof["equivalence.control_caught"] is True
 
+    def test_a_damaged_netlist_and_missing_verilog_are_told(self, tmp_path):
+        build = _build(tmp_path)
+        layout = target_layout(build, MODEL, "econ_t")
+        (layout.synth / "asic" / "netlist.json").write_text("{")
+        for step in (timing, equivalence):
+            with pytest.raises(InputError, match=r"netlist\.json: damaged; map the design anew"):
+                step.run(_options(build))
+        (layout.rtl / "top.v").unlink()
+        for step in (timing, equivalence, ecp5):
+            with pytest.raises(InputError, match=r"lacks top\.v; run the rtl step anew: make"):
+                step.run(_options(build))
+
     def test_a_netlist_of_other_rtl_is_not_timed(self, tmp_path):
         build = _build(tmp_path)
         layout = target_layout(build, MODEL, "econ_t")
