@@ -85,6 +85,8 @@ _LABELS = {
     "rtlsim.vectors_per_second": "Speed of the RTL simulation",
     "rtlsim.emulator_bx": "Bunch crossings compared, RTL against CMS emulator",
     "rtlsim.emulator_mismatches": "Bunch crossings that differ, RTL against emulator",
+    "gatesim.emulator_bx": "Bunch crossings compared, netlist against CMS emulator",
+    "gatesim.emulator_mismatches": "Bunch crossings that differ, netlist against emulator",
     "gatesim.vectors": "Vectors compared, netlist simulated",
     "gatesim.mismatches": "Vectors that differ, netlist simulated",
     "equivalence.proved": "Netlist proved equal to its RTL",
