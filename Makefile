@@ -140,7 +140,7 @@ $(CSIM_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/csim.settings
 
 rtl: $(RTL_METRICS)  ## make Verilog of the encoder for TARGET, its weights wired in
 	$(REQUIRE) rtl
-$(RTL_METRICS): $(HLS_METRICS)
+$(RTL_METRICS): $(HLS_METRICS) $(wildcard hw/adders/*)
 	$(FLOWS) rtl --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
 
 rtlsim: $(RTLSIM_METRICS)  ## simulate the Verilog and compare its integer codes with Keras: 0 mismatches

@@ -31,6 +31,7 @@ TOP = "econt_encoder_rtl"
 _PIPELINE = "econt_encoder_pipeline"
 _PROJECT_FILE = "design.json"
 _DELAY_STEP_NS = 0.01  # in the search for the shortest stages
+_ADDERS = Path(__file__).with_name("adders")  # in the place of alkaid's
 _TIMESCALE = "`timescale 1 ns / 1 ps"
 
 
@@ -144,14 +145,15 @@ def write_rtl(
     modules = fsm_logic_gen(pipeline, _PIPELINE, timescale=_TIMESCALE)
     input_port = RtlPort(name="inputs", number_format=str(logic.input), count=logic.inputs)
     output_port = RtlPort(name="latents", number_format=str(logic.output), count=logic.outputs)
-    library = Path(alkaid.codegen.rtl.__file__).parent / "verilog" / "source"
+    theirs = Path(alkaid.codegen.rtl.__file__).parent / "verilog" / "source"
+    library = {file.stem: file for folder in (theirs, _ADDERS) for file in folder.glob("*.v")}
     with atomic_directory(folder) as temporary:
         for name, text in modules.items():
             write_text(temporary / f"{name}.v", text)
         used = [
-            file
-            for file in sorted(library.glob("*.v"))
-            if any(f" {file.stem} #" in text for text in modules.values())
+            library[name]
+            for name in sorted(library)
+            if any(f" {name} #" in text for text in modules.values())
         ]
         for file in used:
             shutil.copyfile(file, temporary / file.name)

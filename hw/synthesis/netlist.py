@@ -25,6 +25,10 @@ Modules = Mapping[str, Any]
 """Modules of a design by name, as yosys writes them in JSON."""
 
 
+_ONE_SUM = "one_sum"
+"""Attribute of modules in Verilog that are one sum of several numbers."""
+
+
 def relative(path: Path, folder: Path) -> str:
     """`path` as a word of a script that runs in `folder`: a moved build folder stays whole."""
     return quoted(Path(os.path.relpath(path.resolve(), folder.resolve())))
@@ -38,6 +42,8 @@ def elaborate(design: Design, folder: Path) -> list[str]:
         f"read_verilog -sv {sources}",
         f"hierarchy -check -top {design.top}{parameters}",
         "proc",
+        # sums so marked: later, numbers as narrow as can be are no longer one sum to yosys
+        f"alumacc A:{_ONE_SUM}",
         "check -assert",
         "memory",
         "opt -full",
