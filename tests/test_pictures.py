@@ -426,7 +426,8 @@ def test_every_picture_is_a_sound_file(evaluation, tmp_path):
     layout.network("decoder").touch()
     np.savez(layout.evaluation, **evaluation.arrays)
     names = [f"baseline.{name}.chip.{part}" for name in ALGORITHMS for part in ("bits", "emd.mean")]
-    metrics = [Metric(name=name, value=1.0) for name in [*names, "emd.mean", "quality.bits"]]
+    names += ["emd.mean", "quality.bits", "link.bits"]
+    metrics = [Metric(name=name, value=1.0) for name in names]
     write_metrics(layout.evaluate_metrics, metrics)
     networks = build_networks(load_model_spec("8x8_c8_S2_qK"))
     calq = np.random.default_rng(3).integers(0, 90, (50, 48)).astype(np.float32)

@@ -179,12 +179,9 @@ def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
                 [bits], [mean], yerr=[error], linestyle="none", marker=marker, markersize=9,
                 color=colour, label=_WORDS.get(name, name),
             )  # fmt: skip
-        if "link.bits" in known:
-            axes.axvline(
-                known["link.bits"], ymax=1 / _HEADROOM, color="#717581", linestyle=":",
-                label="links hold",
-            )  # fmt: skip
-        axes.set_xlim(0, 1.1 * max(*(bits for _, bits, _, _ in points), known.get("link.bits", 0)))
+        held = known["link.bits"]
+        axes.axvline(held, ymax=1 / _HEADROOM, color="#717581", linestyle=":", label="links hold")
+        axes.set_xlim(0, 1.1 * max(*(bits for _, bits, _, _ in points), held))
         axes.set_ylim(0, _HEADROOM * (max(mean for _, _, mean, _ in points) or 1))
         axes.set_xlabel("Mean frame of a module [bits]")
         axes.set_ylabel("Mean EMD [half trigger-cell pitch]")
