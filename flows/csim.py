@@ -24,7 +24,14 @@ from flows.layout import (
 )
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
-from flows.step_options import OR_VERDICT, add_design, add_or_skip, add_stimulus, check_stimulus
+from flows.step_options import (
+    OR_VERDICT,
+    add_design,
+    add_or_skip,
+    add_stimulus,
+    check_stimulus,
+    or_verdict,
+)
 from flows.validation import read_validation
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError, ToolMissing
@@ -80,17 +87,12 @@ def run(arguments: argparse.Namespace) -> None:
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     layout.csim_metrics.unlink(missing_ok=True)
     layout.csim_difference.unlink(missing_ok=True)
-    try:
+
+    def record(reason: str) -> None:
+        write_metrics(layout.csim_metrics, _skipped(reason, of_model.network("encoder")))
+
+    with or_verdict(arguments, "csim", (NoFixedPoint, ToolMissing), record):
         _simulate(of_model, layout, arguments.vectors, arguments.seed, arguments.recorded)
-    except (NoFixedPoint, ToolMissing) as error:
-        if not arguments.or_skip:
-            raise
-        write_metrics(layout.csim_metrics, _skipped(str(error), of_model.network("encoder")))
-        print(f"csim skipped: {error}")
-    except CheckFailed as error:
-        if not arguments.or_skip:
-            raise
-        print(f"error: {error}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from flows.step_options import (
     OR_VERDICT,
     add_design,
     add_or_skip,
+    or_verdict,
     require_at_least,
     require_some_seconds,
 )
@@ -76,22 +77,17 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         results = _Results(layout.equivalence_metrics, GENERATED, arguments.seed)
     results.file.unlink(missing_ok=True)
-    try:
+
+    def record(reason: str) -> None:
+        model_hash = None if arguments.reconfigurable else file_hash(encoder_file)
+        results.write(model_hash, {}, reason)
+
+    with or_verdict(arguments, "equivalence", (NoLogic, ToolMissing, OutOfTime), record):
         if arguments.reconfigurable:
             folder = reconfigurable_synth(arguments.build) / ASIC
             _prove_reconfigurable(results, folder, target, arguments.seconds)
         else:
             _prove_generated(results, layout, encoder_file, target, arguments.seconds)
-    except (NoLogic, ToolMissing, OutOfTime) as error:
-        if not arguments.or_skip:
-            raise
-        model_hash = None if arguments.reconfigurable else file_hash(encoder_file)
-        results.write(model_hash, {}, str(error))
-        print(f"equivalence skipped: {error}")
-    except CheckFailed as error:
-        if not arguments.or_skip:
-            raise
-        print(f"error: {error}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Simulate the netlist mapped to a cell library and compare its integer codes with Keras."""
 
 import argparse
-import sys
 
 import numpy as np
 
@@ -15,7 +14,14 @@ from flows.layout import (
 from flows.progress import progress
 from flows.provenance import file_hash, provenance
 from flows.rtlsim import generated_design, port_codes, shown_groups, simulated_design
-from flows.step_options import OR_VERDICT, add_design, add_or_skip, add_stimulus, check_stimulus
+from flows.step_options import (
+    OR_VERDICT,
+    add_design,
+    add_or_skip,
+    add_stimulus,
+    check_stimulus,
+    or_verdict,
+)
 from flows.timing import cell_library, synthesised
 from hw.errors import CheckFailed, ToolMissing
 from hw.gate_netlist import mapped_netlist
@@ -43,18 +49,13 @@ def run(arguments: argparse.Namespace) -> None:
     of_model = model_layout(arguments.build, arguments.model)
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     layout.gatesim_metrics.unlink(missing_ok=True)
-    try:
-        _simulate(of_model, layout, target, arguments.vectors, arguments.seed)
-    except (NoLogic, ToolMissing) as error:
-        if not arguments.or_skip:
-            raise
+
+    def record(reason: str) -> None:
         source = provenance(model_hash=file_hash(of_model.network("encoder")))
-        _write(layout, source, {}, str(error))
-        print(f"gatesim skipped: {error}")
-    except CheckFailed as error:
-        if not arguments.or_skip:
-            raise
-        print(f"error: {error}", file=sys.stderr)
+        _write(layout, source, {}, reason)
+
+    with or_verdict(arguments, "gatesim", (NoLogic, ToolMissing), record):
+        _simulate(of_model, layout, target, arguments.vectors, arguments.seed)
 
 
 def _simulate(

@@ -33,7 +33,14 @@ from flows.rtlsim_reconfigurable import (
     encoder_sets,
     recorded_by_emulator,
 )
-from flows.step_options import OR_VERDICT, add_build, add_or_skip, add_stimulus, check_stimulus
+from flows.step_options import (
+    OR_VERDICT,
+    add_build,
+    add_or_skip,
+    add_stimulus,
+    check_stimulus,
+    or_verdict,
+)
 from flows.synth import ASIC, RECONFIGURABLE_TOP
 from flows.timing import cell_library
 from hw.errors import CheckFailed, ToolMissing
@@ -73,17 +80,12 @@ def run(arguments: argparse.Namespace) -> None:
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     layout.gatesim_reconfigurable_metrics.unlink(missing_ok=True)
     results = _Results(layout, of_model, arguments.seed, arguments.recorded)
-    try:
+
+    def record(reason: str) -> None:
+        results.write({}, None, reason)
+
+    with or_verdict(arguments, "gatesim", (ToolMissing,), record):
         _simulate(results, arguments)
-    except ToolMissing as error:
-        if not arguments.or_skip:
-            raise
-        results.write({}, None, str(error))
-        print(f"gatesim skipped: {error}")
-    except CheckFailed as error:
-        if not arguments.or_skip:
-            raise
-        print(f"error: {error}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ from hw.errors import InputError, about
 from models.dataset import ModuleData, load_modules
 from models.normalisation import Normalisation
 from models.selection import drop_empty
+from models.zoo import MODEL_NAME
 from reports.metrics import Evidence, Metric, with_provenance, write_metrics
 
 EVENTS = 120_000  # more than the 100,000 vectors of the C-simulation, some modules being empty
-_NAME = re.compile(r"^[A-Za-z0-9][\w.+-]*$")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def require_name(name: str) -> str:
     Raises:
         InputError: it cannot.
     """
-    if not _NAME.match(name) or name == data_layout(Path(), None).folder.parent.name:
+    if not re.match(MODEL_NAME, name) or name == data_layout(Path(), None).folder.parent.name:
         raise InputError(
             f"'{name}' cannot name a model; give --name with letters, digits and . _ + -, "
             "other than 'data'"

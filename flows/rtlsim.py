@@ -17,7 +17,14 @@ from flows.layout import (
     target_layout,
 )
 from flows.provenance import file_hash, provenance
-from flows.step_options import OR_VERDICT, add_design, add_or_skip, add_stimulus, check_stimulus
+from flows.step_options import (
+    OR_VERDICT,
+    add_design,
+    add_or_skip,
+    add_stimulus,
+    check_stimulus,
+    or_verdict,
+)
 from hw.atomic_file import write_text
 from hw.errors import CheckFailed, InputError, ToolMissing
 from hw.fixed_point import Codes, parse_format
@@ -52,19 +59,14 @@ def run(arguments: argparse.Namespace) -> None:
     layout = target_layout(arguments.build, arguments.model, arguments.target)
     for file in (layout.rtlsim_metrics, layout.rtlsim_difference, layout.rtlsim_waveform):
         file.unlink(missing_ok=True)
-    try:
-        _simulate(of_model, layout, arguments.vectors, arguments.seed)
-    except (NoLogic, ToolMissing) as error:
-        if not arguments.or_skip:
-            raise
+
+    def record(reason: str) -> None:
         source = provenance(model_hash=file_hash(of_model.network("encoder")))
-        metrics = rtlsim_metrics(GENERATED, {}, str(error))
+        metrics = rtlsim_metrics(GENERATED, {}, reason)
         write_metrics(layout.rtlsim_metrics, with_provenance(metrics, source))
-        print(f"rtlsim skipped: {error}")
-    except CheckFailed as error:
-        if not arguments.or_skip:
-            raise
-        print(f"error: {error}", file=sys.stderr)
+
+    with or_verdict(arguments, "rtlsim", (NoLogic, ToolMissing), record):
+        _simulate(of_model, layout, arguments.vectors, arguments.seed)
 
 
 def generated_design(layout: TargetLayout, encoder_file: Path) -> GeneratedRtl:

@@ -1,10 +1,13 @@
 """Options that several steps share, and the bounds of their numbers."""
 
 import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, DEFAULT_TARGET
-from hw.errors import InputError
+from hw.errors import CheckFailed, InputError
 
 VECTORS = 100_000
 """Modules in a comparison of codes, besides the directed set."""
@@ -59,6 +62,35 @@ def add_stimulus(
 def add_or_skip(parser: argparse.ArgumentParser, what: str) -> None:
     """`--or-skip`: for a report, which tells what is lacking, rather than for the step by name."""
     parser.add_argument("--or-skip", action="store_true", help=what)
+
+
+@contextmanager
+def or_verdict(
+    arguments: argparse.Namespace,
+    step: str,
+    reasons: tuple[type[Exception], ...],
+    record: Callable[[str], None],
+) -> Iterator[None]:
+    """Carry out a step that has `add_or_skip(parser, OR_VERDICT)`.
+
+    Args:
+        reasons: errors for which it cannot be done.
+        record: writes why, in place of results.
+
+    Raises:
+        Exception: any of the step's; with `--or-skip` neither these nor CheckFailed.
+    """
+    try:
+        yield
+    except reasons as error:
+        if not arguments.or_skip:
+            raise
+        record(str(error))
+        print(f"{step} skipped: {error}")
+    except CheckFailed as error:
+        if not arguments.or_skip:
+            raise
+        print(f"error: {error}", file=sys.stderr)
 
 
 def check_stimulus(arguments: argparse.Namespace) -> None:

@@ -23,7 +23,8 @@ from models.geometry import ARRANGEMENTS, Arrangement
 _FOLDER = Path(__file__).parent / "zoo"
 _SUFFIX = ".yaml"
 _OWN_SUFFIXES = (_SUFFIX, ".yml")
-_NAME = r"^[A-Za-z0-9][\w.+-]*$"
+MODEL_NAME = r"^[A-Za-z0-9][\w.+-]*$"
+"""What can name a model, of the zoo or not: a pattern."""
 _MAX_BITS = 24  # float32, in which Keras computes, holds 24-bit codes exactly
 _POOL = 2
 _YAML_LIST = Field(strict=False)  # YAML and JSON know lists only; the record holds a tuple
@@ -169,7 +170,7 @@ class ModelSpec(StrictRecord):
             with this one, to measure what it loses when the chip runs it; or null.
     """
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: Annotated[str, Field(pattern=MODEL_NAME)]
     label: str
     arrangement: str
     channels_first: bool | None = None
@@ -311,7 +312,7 @@ def _read_spec(file: Path) -> ModelSpec:
             f"{file}:{lines[('name',)]}: key 'name': a model is named by its file ('{file.stem}'); "
             "remove the key"
         )
-    if not re.match(_NAME, file.stem):
+    if not re.match(MODEL_NAME, file.stem):
         raise InputError(
             f"{file}: '{file.stem}' cannot name a model; name the file with letters, digits and "
             ". _ + -"
