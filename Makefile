@@ -140,7 +140,7 @@ $(CSIM_METRICS): $(HLS_METRICS) $(IMPLEMENTATION)/csim.settings
 
 rtl: $(RTL_METRICS)  ## make Verilog of the encoder for TARGET, its weights wired in
 	$(REQUIRE) rtl
-$(RTL_METRICS): $(HLS_METRICS) $(wildcard hw/adders/*)
+$(RTL_METRICS): $(HLS_METRICS) $(wildcard hw/generated/adders/*)
 	$(FLOWS) rtl --build $(BUILD) --model $(MODEL) --target $(TARGET) --or-skip
 
 rtlsim: $(RTLSIM_METRICS)  ## simulate the Verilog and compare its integer codes with Keras: 0 mismatches
@@ -213,7 +213,7 @@ status: .venv/.installed  ## which stages of MODEL on TARGET are done
 	@$(FLOWS) status --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
 
 # --- checks ------------------------------------------------------------------------------------
-RTL_TESTS := $(wildcard tests/test_rtl_*.py)
+RTL_TESTS := $(wildcard tests/testbench/test_rtl_*.py)
 test: .venv/.installed  ## all tests but test-rtl's, the end-to-end run included (minutes)
 	$(PY) -m pytest -n 2 --dist loadfile -q $(RTL_TESTS:%=--ignore=%)
 
@@ -224,7 +224,7 @@ test-fast: .venv/.installed  ## only the tests that take seconds
 	$(PY) -m pytest -m 'not slow' -q
 
 test-random: .venv/.installed  ## the property tests on new random examples
-	$(PY) -m pytest -m 'not slow' -q --hypothesis-profile random $(shell grep -l '^@given' tests/*.py)
+	$(PY) -m pytest -m 'not slow' -q --hypothesis-profile random $(shell grep -l '^@given' -r tests)
 
 lint: .venv/.installed  ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

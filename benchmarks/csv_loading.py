@@ -36,7 +36,7 @@ def _measure(method: str, file: Path, cache: Path) -> None:
         start = time.perf_counter()
         _pandas(file)
     else:
-        from models.dataset import load_modules
+        from models.data.dataset import load_modules
 
         start = time.perf_counter()
         load_modules(file, cache=cache if method == "cached" else None)
@@ -69,7 +69,7 @@ def main() -> None:
         method, file, cache = arguments.measure
         _measure(method, Path(file), Path(cache))
         return
-    from models.generator import generate_modules, write_csv
+    from models.data.generator import generate_modules, write_csv
 
     with tempfile.TemporaryDirectory() as folder:
         file, cache = Path(folder) / "modules.csv", Path(folder) / "cache"

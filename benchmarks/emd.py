@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from models.emd import emd, ot
-from models.generator import generate_modules
-from models.geometry import cell_distances
+from models.data.generator import generate_modules
+from models.data.geometry import cell_distances
+from models.quality.emd import emd, ot
 
 SPEED_UP_REQUIRED = 3.0
 LARGEST_GROWTH = 6.0  # in time, for four times the pairs; the fastest of some runs each

@@ -11,10 +11,10 @@ import time
 import numpy as np
 
 from benchmarks.emd import decoder_like
-from flows.baselines import measure_baselines
-from flows.progress import progress
-from models.generator import generate_modules
-from models.measures import measure_modules
+from flows.command_line.progress import progress
+from flows.evaluation.baselines import measure_baselines
+from models.data.generator import generate_modules
+from models.quality.measures import measure_modules
 
 LONGEST_SECONDS = 300.0  # for 100,000 modules
 _STATED_MODULES = 100_000

@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 
-from models.generator import generate_modules
-from models.normalisation import normalise
+from models.data.generator import generate_modules
+from models.data.normalisation import normalise
 
 LARGEST_RATIO = 3.0
 _MODELS = ("econ_t", "econ_t_plain")
@@ -43,10 +43,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _fastest_epoch(name: str, calq: np.ndarray, epochs: int, seed: int) -> float:
     """Seconds of the fastest epoch; the first one, in which TensorFlow compiles, is not counted."""
-    from models.encoder import build_networks
-    from models.losses import get_loss
-    from models.training import TrainingSettings, make_reproducible, train
-    from models.zoo import load_model_spec
+    from models.networks.encoder import build_networks
+    from models.networks.zoo import load_model_spec
+    from models.training.losses import get_loss
+    from models.training.training import TrainingSettings, make_reproducible, train
 
     spec = load_model_spec(name)
     images = spec.image.to_images(normalise(calq)[0]).astype(np.float32)

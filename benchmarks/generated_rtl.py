@@ -34,20 +34,20 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _bench(folder: Path, model: str, modules: int, seed: int) -> int:
-    from flows.hls import for_hls4ml
-    from flows.rtl import module_wiring
-    from flows.rtlsim import port_codes, simulated_design
-    from hw.generated_rtl import write_rtl
-    from hw.hls import convert
-    from hw.network_logic import network_logic
-    from hw.targets import load_target
-    from models.encoder import build_networks
-    from models.generator import generate_modules
+    from flows.steps.hls import for_hls4ml
+    from flows.steps.rtl import module_wiring
+    from flows.steps.rtlsim import port_codes, simulated_design
+    from hw.generated.network_logic import network_logic
+    from hw.generated.verilog import write_rtl
+    from hw.hls.conversion import convert
+    from hw.targets.target import load_target
+    from models.data.generator import generate_modules
+    from models.data.normalisation import Normalisation, normalise
     from models.keras_backend import keras
-    from models.normalisation import Normalisation, normalise
-    from models.zoo import load_model_spec
-    from testbench.csim import compile_project
-    from testbench.rtlsim import Feed, compile_design
+    from models.networks.encoder import build_networks
+    from models.networks.zoo import load_model_spec
+    from testbench.simulators.csim import compile_project
+    from testbench.simulators.rtlsim import Feed, compile_design
 
     keras.utils.set_random_seed(seed)
     spec, target = load_model_spec(model), load_target(_TARGET)
@@ -143,7 +143,7 @@ def _da4ml_seconds(graph: Any, wiring: Any, logic: Any, folder: Path) -> float:
 
 
 def _da4ml_cast(values: Any, layer: Any) -> Any:
-    from hw.fixed_point import parse_format
+    from hw.foundation.fixed_point import parse_format
 
     number = parse_format(str(layer.get_output_variable().type.precision))
     return values.relu().quantize(

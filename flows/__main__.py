@@ -4,47 +4,68 @@ import importlib
 import sys
 from types import ModuleType
 
-from flows.step_parser import StepParser
-from hw.errors import EcontError
-from hw.strict_config import did_you_mean
+from flows.command_line.step_parser import StepParser
+from hw.foundation.errors import EcontError
+from hw.foundation.strict_config import did_you_mean
 
 # in the order of the work: step -> (module, what it does); a step's module has
 # add_arguments(parser) and run(arguments)
 STEPS = {
-    "doctor": ("flows.doctor", "name each tool found or missing, with version and remedy"),
-    "data": ("flows.data", "generate module data, or inspect given data, against the real one"),
-    "train": ("flows.train", "train models of the zoo on module data"),
-    "emd-cnn": ("flows.emd_cnn", "teach a network the earth mover's distance, for use as a loss"),
-    "import": ("flows.import_model", "take a foreign Keras/QKeras encoder through the whole flow"),
-    "evaluate": ("flows.evaluate", "measure compression quality on the validation modules"),
-    "flops": ("flows.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),
-    "graph": ("flows.graph", "write the networks as TensorFlow graphs, SavedModels and ONNX"),
-    "hls": ("flows.hls", "convert the trained encoder to an HLS C++ project"),
-    "csim": ("flows.csim", "compile the C++ and compare its integer codes with Keras"),
-    "rtl": ("flows.rtl", "make Verilog of the encoder, its weights wired in"),
-    "rtlsim": ("flows.rtlsim", "simulate the Verilog and compare its integer codes with Keras"),
-    "synth": ("flows.synth", "map the RTL to FPGA cells and to a cell library, and count them"),
-    "timing": ("flows.timing", "find the critical path of the mapped netlist"),
-    "gatesim": ("flows.gatesim", "simulate the mapped netlist and compare its codes with Keras"),
-    "equivalence": ("flows.equivalence", "prove that the mapped netlist equals the RTL"),
-    "ecp5": ("flows.ecp5", "place and route the RTL on a Lattice ECP5 with open tools"),
+    "doctor": ("flows.steps.doctor", "name each tool found or missing, with version and remedy"),
+    "data": (
+        "flows.steps.data",
+        "generate module data, or inspect given data, against the real one",
+    ),
+    "train": ("flows.steps.train", "train models of the zoo on module data"),
+    "emd-cnn": (
+        "flows.steps.emd_cnn",
+        "teach a network the earth mover's distance, for use as a loss",
+    ),
+    "import": (
+        "flows.steps.import_model",
+        "take a foreign Keras/QKeras encoder through the whole flow",
+    ),
+    "evaluate": ("flows.steps.evaluate", "measure compression quality on the validation modules"),
+    "flops": ("flows.steps.flops", "count FLOPs, MACs, BOPs, parameters and weight bits"),
+    "graph": ("flows.steps.graph", "write the networks as TensorFlow graphs, SavedModels and ONNX"),
+    "hls": ("flows.steps.hls", "convert the trained encoder to an HLS C++ project"),
+    "csim": ("flows.steps.csim", "compile the C++ and compare its integer codes with Keras"),
+    "rtl": ("flows.steps.rtl", "make Verilog of the encoder, its weights wired in"),
+    "rtlsim": (
+        "flows.steps.rtlsim",
+        "simulate the Verilog and compare its integer codes with Keras",
+    ),
+    "synth": (
+        "flows.steps.synth",
+        "map the RTL to FPGA cells and to a cell library, and count them",
+    ),
+    "timing": ("flows.steps.timing", "find the critical path of the mapped netlist"),
+    "gatesim": (
+        "flows.steps.gatesim",
+        "simulate the mapped netlist and compare its codes with Keras",
+    ),
+    "equivalence": ("flows.steps.equivalence", "prove that the mapped netlist equals the RTL"),
+    "ecp5": ("flows.steps.ecp5", "place and route the RTL on a Lattice ECP5 with open tools"),
     "rtlsim-reconfigurable": (
-        "flows.rtlsim_reconfigurable",
+        "flows.steps.rtlsim_reconfigurable",
         "simulate the reconfigurable ECON-T RTL against golden model and CMS emulator",
     ),
     "gatesim-reconfigurable": (
-        "flows.gatesim_reconfigurable",
+        "flows.steps.gatesim_reconfigurable",
         "simulate the reconfigurable encoder's netlist with the weights of an econ_t model",
     ),
-    "vendor": ("flows.vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects"),
-    "report": ("flows.report", "collect all metrics in summary.json, report.md and report.html"),
+    "vendor": ("flows.steps.vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects"),
+    "report": (
+        "flows.steps.report",
+        "collect all metrics in summary.json, report.md and report.html",
+    ),
     "compare": (
-        "flows.compare",
+        "flows.steps.compare",
         "compare designs by summary.json: table, Markdown, overlays",
     ),
-    "status": ("flows.status", "say which stages of a design are done"),
-    "registers": ("flows.registers", "write or read the chip's weight registers"),
-    "conformance": ("flows.conformance", "run the golden model on ECON-T emulator vectors"),
+    "status": ("flows.steps.status", "say which stages of a design are done"),
+    "registers": ("flows.steps.registers", "write or read the chip's weight registers"),
+    "conformance": ("flows.steps.conformance", "run the golden model on ECON-T emulator vectors"),
 }
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.arithmetic import compared_layout
+from flows.artefacts.trained_model import read_settings
+from flows.evaluation.arithmetic import compared_layout
 from flows.layout import (
     DataLayout,
     ModelLayout,
@@ -17,7 +18,6 @@ from flows.layout import (
     target_layout,
 )
 from flows.provenance import file_hash
-from flows.trained_model import read_settings
 from reports.metrics import Metric, read_metrics
 from reports.netlist import ECP5, EQUIVALENCE, GATESIM, TIMING, netlist_metrics
 from reports.report import Progress, StageState

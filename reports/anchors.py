@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from hw.strict_config import StrictRecord, load_record
+from hw.foundation.strict_config import StrictRecord, load_record
 
 _FILE = Path(__file__).resolve().with_name("anchors.yaml")
 

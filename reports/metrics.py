@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from hw.atomic_file import write_text
-from hw.errors import InputError
+from hw.foundation.atomic_file import write_text
+from hw.foundation.errors import InputError
 
 SCHEMA: Literal[1] = 1
 

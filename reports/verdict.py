@@ -19,7 +19,7 @@ class Outcome(StrEnum):
 
 
 class Bounds(Protocol):
-    """A budget: its bounds are included (hw.targets.Budget)."""
+    """A budget: its bounds are included (hw.targets.target.Budget)."""
 
     @property
     def max(self) -> float | None: ...

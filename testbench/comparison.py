@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.fixed_point import Codes, FixedFormat
+from hw.foundation.fixed_point import Codes, FixedFormat
 
 _MOST_FRACTION_BITS = 40
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from hw.fixed_point import FixedFormat
-from models.geometry import TRIGGER_CELLS, Arrangement
+from hw.foundation.fixed_point import FixedFormat
+from models.data.geometry import TRIGGER_CELLS, Arrangement
 
 Images = npt.NDArray[np.float32]
 

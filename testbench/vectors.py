@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hw.fixed_point import Codes, FixedFormat
+from hw.foundation.fixed_point import Codes, FixedFormat
 from testbench.comparison import codes_on_grid, common_grid
 
 Images = npt.NDArray[np.float32]

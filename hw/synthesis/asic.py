@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hw.atomic_file import atomic_directory, write_text
-from hw.errors import InputError, ToolFailed, ToolMissing
-from hw.liberty import Cell, Library, read_liberty
-from hw.strict_config import did_you_mean
+from hw.foundation.atomic_file import atomic_directory, write_text
+from hw.foundation.errors import InputError, ToolFailed, ToolMissing
+from hw.foundation.strict_config import did_you_mean
+from hw.netlist.liberty import Cell, Library, read_liberty
+from hw.open_tools.verilator import Design
+from hw.open_tools.yosys import SCRIPT, commands, run
 from hw.synthesis.netlist import (
     STATISTICS,
     count_cells,
@@ -20,8 +22,6 @@ from hw.synthesis.netlist import (
     relative,
     write,
 )
-from hw.verilator import Design
-from hw.yosys import SCRIPT, commands, run
 
 _ADDERS = Path(__file__).with_name("full_adders.v")
 _ADDER_CELL = Path(__file__).with_name("full_adder_cell.v")

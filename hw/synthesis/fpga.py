@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hw.atomic_file import atomic_directory, write_text
-from hw.errors import InputError, ToolFailed
+from hw.foundation.atomic_file import atomic_directory, write_text
+from hw.foundation.errors import InputError, ToolFailed
+from hw.open_tools.verilator import Design
+from hw.open_tools.yosys import commands, run
 from hw.synthesis.netlist import (
     STATISTICS,
     Modules,
@@ -21,8 +23,6 @@ from hw.synthesis.netlist import (
     relative,
     write,
 )
-from hw.verilator import Design
-from hw.yosys import commands, run
 
 _CHAINS = Path(__file__).with_name("carry_chains.v")
 # Measured: shorter chains cost more tables than logic does (docs/synthesis.md).

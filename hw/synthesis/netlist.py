@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hw.errors import InputError
-from hw.verilator import Design
-from hw.yosys import quoted, version
+from hw.foundation.errors import InputError
+from hw.open_tools.verilator import Design
+from hw.open_tools.yosys import quoted, version
 
 NETLIST = "netlist.v"
 """The mapped netlist as Verilog."""

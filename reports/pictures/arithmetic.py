@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hw.errors import InputError
+from hw.foundation.errors import InputError
 from reports.pictures.picture import (
     BLUE,
     OCCUPANCY_LABEL,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hw.errors import InputError
+from hw.foundation.errors import InputError
 from reports.pictures.picture import BLUE, GREY, Group, Picture, draw_picture, read_json
 
 _HISTOGRAM_AXES = {

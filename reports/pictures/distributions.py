@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.quality import OCCUPANCY_BINS, in_bin, statistics
+from models.quality.quality import OCCUPANCY_BINS, in_bin, statistics
 from reports.pictures.evaluation import Evaluation, Values
 from reports.pictures.measures import known_measures, label
 from reports.pictures.picture import (

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from hw.errors import InputError
+from hw.foundation.errors import InputError
 from reports.pictures.picture import MissingValuesError
 
 Values = npt.NDArray[np.float64]

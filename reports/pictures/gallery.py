@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.atomic_file import atomic_directory
-from hw.errors import InputError
+from hw.foundation.atomic_file import atomic_directory
+from hw.foundation.errors import InputError
 from reports.pictures.picture import Group, MissingValuesError, Picture
 
 _INDEX = "gallery.json"

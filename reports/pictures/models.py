@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from models.quality import statistics
+from models.quality.quality import statistics
 from reports.pictures.distributions import EMD_LABEL, draw_distribution, range_of
 from reports.pictures.evaluation import Evaluation
 from reports.pictures.picture import (

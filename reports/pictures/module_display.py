@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from models.geometry import SECTOR_SIDE, TRIGGER_CELLS, cell_coordinates
+from models.data.geometry import SECTOR_SIDE, TRIGGER_CELLS, cell_coordinates
 
 _COLOURS = colormaps["YlOrRd"]
 _EMPTY = "#f0f0f2"

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hw.errors import InputError
+from hw.foundation.errors import InputError
 from reports.pictures.picture import (
     BLUE,
     GREY,

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from hw.atomic_file import atomic_directory
-from hw.errors import InputError
+from hw.foundation.atomic_file import atomic_directory
+from hw.foundation.errors import InputError
 
 # mplhep's CMS style at the size of a page, not of a slide
 _STYLE: Any = {

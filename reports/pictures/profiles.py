@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from models.quality import PROFILE_BINS, in_bin, statistics
+from models.quality.quality import PROFILE_BINS, in_bin, statistics
 from reports.pictures.evaluation import Evaluation, Values
 from reports.pictures.measures import known_measures, label
 from reports.pictures.picture import (

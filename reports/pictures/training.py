@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from hw.errors import InputError
+from hw.foundation.errors import InputError
 from reports.pictures.picture import (
     BLUE,
     GREY,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from models.geometry import TRIGGER_CELLS
+from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.float_codes import CHARGE, SUM_8_BIT
 from testbench.econ_t.frames import Column, Frames, compact, fixed_frames
 from testbench.econ_t.links import short_headers

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hw.econ_t_block import include_folders, source_files
-from hw.errors import ToolFailed
-from models.econ_t_formats import FEATURES, LATENTS
-from models.geometry import TRIGGER_CELLS
-from testbench.csim import compile_cpp, execute, processors
+from hw.foundation.errors import ToolFailed
+from hw.hls.chip_block import include_folders, source_files
+from models.data.geometry import TRIGGER_CELLS
+from models.networks.econ_t_formats import FEATURES, LATENTS
 from testbench.econ_t.block_sets import BlockSet
 from testbench.econ_t.encoder_weights import CONV_BIAS, CONV_KERNEL
 from testbench.econ_t.golden_model import autoencoder_stages
 from testbench.econ_t.links import INPUT_LINKS, LINK_BITS, OUTPUT_LINKS, Words, bunch_crossings
 from testbench.econ_t.registers import OUTPUT_BITS
+from testbench.simulators.csim import compile_cpp, execute, processors
 
-BENCH = Path(__file__).resolve().parents[1] / "econ_t_bench.cpp"
+BENCH = Path(__file__).with_name("block_bench.cpp")
 
 _MASK_WORDS = -(-OUTPUT_BITS // LINK_BITS)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hw.errors import InputError
-from models.econ_t_formats import LATENT_BITS_OF_ELINKS
-from models.geometry import TRIGGER_CELLS
+from hw.foundation.errors import InputError
+from models.data.geometry import TRIGGER_CELLS
+from models.networks.econ_t_formats import LATENT_BITS_OF_ELINKS
 from testbench.econ_t.conformance import OUTPUT_FILE, REGISTER_FILE, read_inputs
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.float_codes import CHARGE

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.errors import InputError
+from hw.foundation.errors import InputError
 from testbench.econ_t.frames import WORD_BITS, Field
 from testbench.econ_t.golden_model import transmit
 from testbench.econ_t.links import (

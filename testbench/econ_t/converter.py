@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.econ_t_formats import INPUT
+from models.networks.econ_t_formats import INPUT
 from testbench.econ_t.float_codes import CHARGE, SUM_9_BIT, floor_log2
 from testbench.econ_t.registers import Registers
 

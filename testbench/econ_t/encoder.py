@@ -7,7 +7,7 @@ Sums are kept exact: with normalised inputs no sum of the chip can overflow
 import numpy as np
 import numpy.typing as npt
 
-from models.econ_t_formats import FEATURE_FRACTION, FILTERS, IMAGE, LATENT
+from models.networks.econ_t_formats import FEATURE_FRACTION, FILTERS, IMAGE, LATENT
 from testbench.econ_t.converter import INPUT_FRACTION
 from testbench.econ_t.encoder_weights import WEIGHT_FORMAT, EncoderWeights
 from testbench.econ_t.registers import LATENT_BITS

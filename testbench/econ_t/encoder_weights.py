@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hw.errors import InputError
-from models.econ_t_formats import CONV_KERNEL, DENSE_KERNEL, WEIGHT
+from hw.foundation.errors import InputError
+from models.networks.econ_t_formats import CONV_KERNEL, DENSE_KERNEL, WEIGHT
 
 WEIGHT_FORMAT = WEIGHT
 CONV_BIAS = CONV_KERNEL[-1:]

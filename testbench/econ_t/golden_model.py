@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.errors import InputError
+from hw.foundation.errors import InputError
 from testbench.econ_t.autoencoder_frame import autoencoder_frames, masked_bits
 from testbench.econ_t.best_choice import best_choice_frames
 from testbench.econ_t.converter import Converted, calibrate, convert

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.econ_t_formats import INPUT, LATENT
+from models.networks.econ_t_formats import INPUT, LATENT
 from testbench.econ_t.encoder import feature_codes, latent_codes
 from testbench.econ_t.encoder_weights import WEIGHT_FORMAT, EncoderWeights
 
@@ -24,7 +24,7 @@ def weights_of(network: Any) -> EncoderWeights:
         InputError: the network has another topology than the chip's encoder; or a weight is
             outside [-1, 31/32] or no multiple of 1/32: names layer, index and value.
     """
-    from models.econ_t_encoder import chip_layers, chip_weights
+    from models.networks.econ_t_encoder import chip_layers, chip_weights
 
     layers = chip_layers(network)
     values = chip_weights(network).values()
@@ -37,7 +37,7 @@ def network_of(weights: EncoderWeights, latent_bits: int = LATENT.width) -> Any:
     Args:
         latent_bits: highest bits kept of each 9-bit latent, 1 to 9.
     """
-    from models.econ_t_encoder import econ_t_encoder
+    from models.networks.econ_t_encoder import econ_t_encoder
 
     values = [WEIGHT_FORMAT.to_values(codes) for codes in weights.arrays().values()]
     return econ_t_encoder(values, latent_bits)

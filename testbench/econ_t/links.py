@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hw.atomic_file import write_text
-from hw.errors import InputError
-from models.geometry import TRIGGER_CELLS
+from hw.foundation.atomic_file import write_text
+from hw.foundation.errors import InputError
+from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.float_codes import CHARGE
 
 INPUT_LINKS = 12

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.errors import InputError
+from hw.foundation.errors import InputError
 from testbench.econ_t.frames import FRAME_WORDS, WORD_BITS, Frames
 from testbench.econ_t.links import Words
 

@@ -17,8 +17,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from models.baselines import THRESHOLD_MIPT, mean_image, trigger_cell_groups
-from models.geometry import CALQ_PER_MIPT, TRIGGER_CELLS
+from models.data.geometry import CALQ_PER_MIPT, TRIGGER_CELLS
+from models.quality.baselines import THRESHOLD_MIPT, mean_image, trigger_cell_groups
 from testbench.econ_t import autoencoder_frame
 from testbench.econ_t.best_choice import SENT_OF_LINKS, best_choice_frames, ranked_charges, ranking
 from testbench.econ_t.float_codes import CHARGE, SUM_9_BIT
@@ -47,8 +47,8 @@ class Received:
 
 
 def algorithms(elinks: int) -> dict[str, Callable[[Charges], Received]]:
-    """The algorithms of models.baselines, by the same names, as the chip sends them on at most
-    `elinks` links."""
+    """The algorithms of models.quality.baselines, by the same names, as the chip sends them on
+    at most `elinks` links."""
     return {
         "threshold": partial(threshold, mipt=THRESHOLD_MIPT),
         "stc4": partial(super_trigger_cells, types=(0, 3), elinks=elinks),

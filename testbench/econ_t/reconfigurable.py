@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hw.open_tools.verilator import Design
 from hw.rtl import sources
-from hw.verilator import Design
-from models.geometry import TRIGGER_CELLS
+from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.converter import INPUT_BITS
 from testbench.econ_t.encoder import conv_codes, latent_codes
 from testbench.econ_t.encoder_weights import BLOCK_BITS, EncoderWeights
@@ -26,7 +26,7 @@ from testbench.econ_t.links import (
     starts_orbit,
 )
 from testbench.econ_t.registers import LATENT_BITS, LATENTS, Registers
-from testbench.rtlsim import DataPort, Feed, Idle, RtlDesign, Step, Write
+from testbench.simulators.rtlsim import DataPort, Feed, Idle, RtlDesign, Step, Write
 
 ENCODER = "econ_t_encoder"
 AUTOENCODER = "econ_t_autoencoder"

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hw.atomic_file import write_text
-from hw.errors import InputError
-from hw.strict_config import read_yaml
-from models.geometry import TRIGGER_CELLS
+from hw.foundation.atomic_file import write_text
+from hw.foundation.errors import InputError
+from hw.foundation.strict_config import read_yaml
+from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.encoder_weights import BLOCK_BITS, BLOCKS, EncoderWeights
 from testbench.econ_t.links import OUTPUT_LINKS
 from testbench.econ_t.registers import Algorithm, Registers

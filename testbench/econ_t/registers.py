@@ -7,8 +7,8 @@ Source: register map of CMS econt_sw; see docs/econ_t_formats.md.
 from dataclasses import dataclass
 from enum import IntEnum
 
-from models.econ_t_formats import LATENT, LATENT_BITS_OF_ELINKS, LATENTS
-from models.geometry import ARRANGEMENTS, TRIGGER_CELLS
+from models.data.geometry import ARRANGEMENTS, TRIGGER_CELLS
+from models.networks.econ_t_formats import LATENT, LATENT_BITS_OF_ELINKS, LATENTS
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.links import OUTPUT_LINKS
 

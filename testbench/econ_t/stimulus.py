@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from models.geometry import TRIGGER_CELLS
+from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.converter import INPUT_BITS
 from testbench.econ_t.encoder_weights import (
     CONV_BIAS,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.errors import InputError
-from models.geometry import TRIGGER_CELLS
+from hw.foundation.errors import InputError
+from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.float_codes import CHARGE, SUM_9_BIT, FloatCode
 from testbench.econ_t.frames import Column, Frames, fixed_frames
 from testbench.econ_t.links import LINK_BITS, short_headers

@@ -6,7 +6,7 @@ Formats: CMS ECON-T emulator (docs/econ_t_formats.md).
 import numpy as np
 import numpy.typing as npt
 
-from models.geometry import TRIGGER_CELLS
+from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.float_codes import CHARGE, SUM_8_BIT
 from testbench.econ_t.frames import (
     FRAME_WORDS,

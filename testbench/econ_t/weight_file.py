@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.atomic_file import atomic_path
-from hw.errors import InputError
+from hw.foundation.atomic_file import atomic_path
+from hw.foundation.errors import InputError
 from testbench.econ_t.encoder_weights import EncoderWeights
 
 _NAMES = ("conv_kernel", "conv_bias", "dense_kernel", "dense_bias")

@@ -1,0 +1,1 @@
+"""What finished stages left: read, checked and typed in one place."""

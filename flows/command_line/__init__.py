@@ -1,0 +1,1 @@
+"""Options, console output and progress that the steps share."""

@@ -1,0 +1,37 @@
+"""What an autoencoder makes of validation modules."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flows.artefacts.validation import Validation
+from flows.command_line.progress import progress
+from models.data.normalisation import restore
+
+_BATCH = 4096
+
+
+def reconstruct(
+    encoder: Any, decoder: Any, validation: Validation
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The autoencoder's charges in CALQ counts, shape (n, 48), and its latents, shape (n, m)."""
+    latents, charges = [], []
+    with progress("autoencoder", len(validation.calq)) as advance:
+        for start in range(0, len(validation.calq), _BATCH):
+            calq = validation.calq[start : start + _BATCH]
+            latents.append(np.asarray(encoder.predict_on_batch(validation.to_images(calq))))
+            decoded = np.asarray(decoder.predict_on_batch(latents[-1]))
+            # no charge is negative; only a decoder that ends without ReLU or sigmoid gives one
+            fractions = validation.arrangement.to_cells(decoded).clip(min=0)
+            charges.append(
+                restore(
+                    fractions,
+                    calq,
+                    validation.normalisation,
+                    match_sum=validation.match_sum,
+                    maximum=validation.maximum,
+                )
+            )
+            advance(len(calq))
+    return np.concatenate(charges), np.concatenate(latents)

@@ -1,0 +1,173 @@
+"""Count operations, parameters and bits: of a trained model, or of any Keras model files."""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from flows.command_line.console import output_console
+from flows.command_line.step_options import add_model
+from flows.layout import ModelLayout, model_layout
+from flows.provenance import file_hash, provenance
+from hw.foundation.errors import InputError
+from reports.metrics import Evidence, Metric, Provenance, write_metrics
+
+
+@dataclass(frozen=True)
+class _Totals:
+    """Counts of one network for one inference; models/networks/complexity.py defines each."""
+
+    flops: int
+    macs: int
+    bops: int
+    params: int
+    weight_bits: int
+
+
+_UNITS = {
+    "flops": "FLOP",
+    "macs": "MAC",
+    "bops": "bit operations",
+    "params": "parameters",
+    "weight_bits": "bit",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="Keras model files (.json architecture, .keras, .h5): print their counts; "
+        "default: count the trained model --model and write its metrics",
+    )
+    add_model(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print the counts of FILE as JSON instead of tables"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.files:
+        _show_files(arguments.files, as_json=arguments.json)
+    else:
+        layout = model_layout(arguments.build, arguments.model)
+        metrics = count(layout)
+        write_metrics(layout.complexity_metrics, metrics)
+        _show_metrics(metrics)
+
+
+def count(layout: ModelLayout) -> list[Metric]:
+    """Metrics of a trained model's encoder (`macs.total`) and decoder (`decoder.macs.total`).
+
+    Raises:
+        InputError: the model has no encoder yet.
+    """
+    if not layout.network("encoder").exists():
+        raise InputError(
+            f"{layout.network('encoder')}: no such file; train the model first "
+            f"(make train MODEL={layout.folder.name})"
+        )
+    encoder, decoder = layout.network("encoder"), layout.network("decoder")
+    metrics = _metrics(encoder, "")
+    if decoder.exists():
+        return metrics + _metrics(decoder, "decoder.")
+    return metrics + [
+        _metric(f"decoder.{kind}.total", None, kind, None, "the encoder came without a decoder")
+        for kind in _UNITS
+    ]
+
+
+def _metrics(file: Path, prefix: str) -> list[Metric]:
+    from models.keras_backend import tf
+
+    totals, _ = _count_file(file)
+    origin = provenance(model_hash=file_hash(file), tools={"tensorflow": tf.__version__})
+    return [
+        _metric(f"{prefix}{kind}.total", value, kind, origin)
+        for kind, value in asdict(totals).items()
+    ]
+
+
+def _metric(
+    name: str, value: int | None, kind: str, origin: Provenance | None, reason: str | None = None
+) -> Metric:
+    return Metric(
+        name=name,
+        value=value,
+        unit=_UNITS[kind],
+        evidence=Evidence.ESTIMATE,
+        better="lower",
+        reason=reason,
+        provenance=origin,
+    )
+
+
+def _count_file(file: Path) -> tuple[_Totals, list[Any]]:
+    """Totals and the cost of each layer of the network in a Keras model file."""
+    from models.networks.complexity import float_ops, layer_costs
+    from models.networks.network_files import load_architecture, load_network
+
+    network = load_architecture(file) if file.suffix == ".json" else load_network(file)
+    try:
+        layers, flops = layer_costs(network), float_ops(network)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    totals = _Totals(
+        flops=flops,
+        macs=sum(layer.macs for layer in layers),
+        bops=sum(layer.bops for layer in layers),
+        params=sum(layer.parameters for layer in layers),
+        weight_bits=sum(layer.weight_bits for layer in layers),
+    )
+    return totals, layers
+
+
+def _show_files(files: list[Path], *, as_json: bool) -> None:
+    counts = [(file, *_count_file(file)) for file in files]
+    if as_json:
+        records = [
+            {
+                "file": str(file),
+                **{f"{kind}.total": value for kind, value in asdict(totals).items()},
+                "layers": [asdict(layer) for layer in layers],
+            }
+            for file, totals, layers in counts
+        ]
+        print(json.dumps(records, indent=1))
+        return
+    console = output_console()
+    for file, totals, layers in counts:
+        console.print(str(file), style="bold", markup=False, highlight=False, soft_wrap=True)
+        table = Table(show_footer=True)
+        table.add_column("layer", "total", overflow="fold")
+        table.add_column("kind", overflow="fold")
+        for heading, total in (
+            ("MACs", totals.macs),
+            ("BOPs", totals.bops),
+            ("parameters", totals.params),
+            ("weight bits", totals.weight_bits),
+        ):
+            table.add_column(heading, f"{total:,}", justify="right")
+        for layer in layers:
+            numbers = (layer.macs, layer.bops, layer.parameters, layer.weight_bits)
+            table.add_row(layer.name, layer.kind, *(f"{number:,}" for number in numbers))
+        console.print(table)
+        console.print(f"FLOPs (total_float_ops of TensorFlow's profiler): {totals.flops:,}\n")
+
+
+def _show_metrics(metrics: list[Metric]) -> None:
+    value = {metric.name: metric.value for metric in metrics}
+    table = Table()
+    table.add_column("count")
+    table.add_column("encoder", justify="right")
+    table.add_column("decoder", justify="right")
+    for field in fields(_Totals):
+        cells = (value[f"{field.name}.total"], value[f"decoder.{field.name}.total"])
+        shown = ("---" if cell is None else f"{cell:,}" for cell in cells)
+        table.add_row(f"{field.name} ({_UNITS[field.name]})", *shown)
+    output_console().print(table)

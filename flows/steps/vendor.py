@@ -1,0 +1,179 @@
+"""Take the HLS projects through the vendor's tools, where they are installed, and read the reports.
+
+Hours of work may lie in this step, so it runs only when asked for; the report shows what it left.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from flows.command_line.console import output_console
+from flows.command_line.progress import progress
+from flows.command_line.step_options import add_design, add_stimulus, check_stimulus
+from flows.layout import (
+    ModelLayout,
+    TargetLayout,
+    model_layout,
+    target_layout,
+)
+from flows.provenance import provenance
+from flows.steps.csim import hls_project, vector_groups
+from hw.backends.vendor_reports import Figure, read_vendor_reports
+from hw.backends.vendor_tools import Request, Run, carry_out, plan, plan_block, prepare
+from hw.foundation.errors import CheckFailed, ToolFailed
+from hw.hls.chip_block import TOP as BLOCK
+from hw.hls.conversion import HlsProject
+from reports.metrics import Evidence, Metric, Provenance, write_metrics
+from reports.tables import format_value
+
+VECTORS = 1000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_design(parser)
+    parser.add_argument(
+        "--cosim",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="simulate the RTL that HLS makes and compare its outputs with Keras",
+    )
+    parser.add_argument(
+        "--synthesis",
+        action="store_true",
+        help="let Vivado synthesise that RTL too (FPGA targets)",
+    )
+    add_stimulus(
+        parser,
+        "modules in the co-simulation, besides the directed set",
+        "seed of the directed set",
+        default=VECTORS,
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    check_stimulus(arguments)
+    of_model = model_layout(arguments.build, arguments.model)
+    layout = target_layout(arguments.build, arguments.model, arguments.target)
+    project = hls_project(layout, of_model.network("encoder"))
+    request = Request(cosim=arguments.cosim, synthesis=arguments.synthesis)
+    runs = plan(layout.hls, project.top, project.target, request)
+    block = plan_block(layout.block) if layout.block.is_dir() else []
+
+    layout.vendor_metrics.unlink(missing_ok=True)
+    vectors = None
+    if request.cosim:
+        vectors = _vectors(of_model, project, arguments.vectors, arguments.seed)
+    prepare(layout.hls, project.top, project.target, request, vectors)
+    _carry_out(runs)
+    _require_reports(read_vendor_reports(layout.hls), layout.hls, request)
+    if block:
+        prepare(layout.block, BLOCK, project.target, Request(), None)
+        _carry_out(block)
+        _require_reports(read_vendor_reports(layout.block), layout.block, Request())
+
+    metrics = vendor_metrics(layout, project.encoder_hash)
+    write_metrics(layout.vendor_metrics, metrics)
+    _show(metrics)
+    _judge(metrics)
+
+
+def vendor_metrics(layout: TargetLayout, encoder_hash: str | None) -> list[Metric]:
+    """What vendor tools have left in the HLS projects; those of the whole chip block are named
+    `block.*`.
+
+    Args:
+        encoder_hash: of the encoder that the projects were made from, where it is known.
+
+    Raises:
+        InputError: a report is malformed.
+    """
+    source = provenance(model_hash=encoder_hash) if encoder_hash else Provenance()
+    return [
+        *(_metric(figure, source) for figure in read_vendor_reports(layout.hls)),
+        *(_metric(figure, source, "block.") for figure in read_vendor_reports(layout.block)),
+    ]
+
+
+def _metric(figure: Figure, source: Provenance, prefix: str = "") -> Metric:
+    report = figure.report
+    return Metric(
+        name=prefix + figure.name,
+        value=figure.value,
+        unit=figure.unit,
+        evidence=Evidence(report.evidence),
+        better=figure.better,
+        reason=figure.reason,
+        provenance=source.model_copy(update={"tools": {report.tool: report.version}}),
+    )
+
+
+def _vectors(
+    of_model: ModelLayout, project: HlsProject, count: int, seed: int
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Inputs of the bench and what Keras gives for them, one row a vector."""
+    from models.networks.encoder import load_network
+    from testbench.vectors import reference
+
+    encoder = load_network(of_model.network("encoder"))
+    groups = vector_groups(of_model, encoder, count, seed)
+    images = np.concatenate([group.images for group in groups])
+    with progress("Keras", len(images)) as advance:
+        expected = reference(encoder, groups, project.output.fixed, advance)
+    outputs = expected.codes * 2.0**-expected.fraction
+    return images.reshape(len(images), -1).tolist(), outputs.tolist()
+
+
+def _carry_out(runs: list[Run]) -> None:
+    for call in runs:
+        print(f"running {' '.join(call.command)}\n  in {call.folder}", file=sys.stderr)
+        print(f"  log: {call.log}", file=sys.stderr, flush=True)
+        start = time.monotonic()
+        carry_out(call)
+        print(f"  done in {(time.monotonic() - start) / 60:.1f} min", file=sys.stderr, flush=True)
+
+
+def _require_reports(figures: list[Figure], project: Path, request: Request) -> None:
+    """A tool that ended well and left no report did not do what was asked."""
+    found = {(figure.name, figure.report.evidence) for figure in figures}
+    wanted = {("latency.cycles", "estimate"): "of synthesis to RTL"}
+    if request.cosim:
+        wanted["cosim.passed", "rtlsim"] = "of co-simulation"
+    if request.synthesis:
+        wanted["fpga.lut", "synth"] = "of logic synthesis"
+    lacking = [words for key, words in wanted.items() if key not in found]
+    if lacking:
+        raise ToolFailed(
+            f"the vendor's tool ended without an error, but left no report {', '.join(lacking)} in "
+            f"{project}; see vendor_*.log there"
+        )
+
+
+def _show(metrics: list[Metric]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("metric", "value", "unit", "evidence", "tool"):
+        table.add_column(heading)
+    for metric in metrics:
+        tools = metric.provenance.tools if metric.provenance else {}
+        value, tool = format_value(metric.value), " ".join(next(iter(tools.items()), ()))
+        table.add_row(metric.name, value, metric.unit, metric.evidence.value, tool)
+    output_console().print(table)
+
+
+def _judge(metrics: list[Metric]) -> None:
+    """Simulated RTL that differs is a failure, whatever the tool says of itself."""
+    wrong = [
+        f"{metric.name} is {format_value(metric.value)}"
+        + (f" ({metric.reason})" if metric.reason else "")
+        for metric in metrics
+        if (metric.name.endswith("cosim.passed") and metric.value is not True)
+        or (metric.name.endswith("cosim.mismatches") and metric.value != 0)
+    ]
+    if wrong:
+        raise CheckFailed(
+            "the simulated RTL is not the design that was proved: " + "; ".join(wrong)
+        )

@@ -1,0 +1,1 @@
+"""What training and importing a model share."""

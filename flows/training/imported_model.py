@@ -1,0 +1,213 @@
+"""The folder of an encoder that was trained elsewhere, with modules to validate it on."""
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flows.artefacts.trained_model import (
+    formats_of,
+    read_settings,
+    staged,
+    training_provenance,
+    write_json,
+    write_networks,
+    write_validation,
+)
+from flows.command_line.step_options import require_at_least
+from flows.layout import ModelLayout, cache_folder, data_layout
+from flows.steps import data as data_step
+from hw.foundation.errors import InputError, about
+from models.data.dataset import ModuleData, load_modules
+from models.data.normalisation import Normalisation
+from models.data.selection import drop_empty
+from models.networks.zoo import MODEL_NAME
+from reports.metrics import Evidence, Metric, with_provenance, write_metrics
+
+EVENTS = 120_000  # more than the 100,000 vectors of the C-simulation, some modules being empty
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Images, shape (k, *image), and the latents that the encoder must give, shape (k, latents)."""
+
+    images: npt.NDArray[np.float32]
+    latents: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """An encoder from elsewhere, and how it reads modules.
+
+    Attributes:
+        networks: Keras networks by part; `encoder` at least.
+        arrangement: how the trigger cells form its input image.
+        normalisation: what a module's charges are divided by.
+        origin: what it was made from, for the record.
+        golden: pairs of images and latents that came with it, which it reproduces.
+    """
+
+    networks: dict[str, Any]
+    arrangement: str
+    normalisation: Normalisation
+    origin: dict[str, str]
+    golden: Golden | None = None
+
+
+@dataclass(frozen=True)
+class ValidationSource:
+    """Which modules to validate with.
+
+    Attributes:
+        build: build folder.
+        data: CSV file or folder of modules; None for the build folder's generated ones.
+        events: how many to generate where there are none yet, and the most that are taken.
+        seed: of the generator.
+    """
+
+    build: Path
+    data: Path | None
+    events: int
+    seed: int
+
+
+def add_validation_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="CSV file or folder of modules to validate with; default: generated ones",
+    )
+    parser.add_argument(
+        "--events",
+        type=int,
+        default=EVENTS,
+        metavar="MODULES",
+        help="modules to generate, where --data is not given",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of generator and stimulus")
+
+
+def validation_source(arguments: argparse.Namespace) -> ValidationSource:
+    """What the options of `add_validation_arguments`, and --build, say.
+
+    Raises:
+        InputError: no modules are asked for.
+    """
+    require_at_least(1, arguments, "events")
+    return ValidationSource(arguments.build, arguments.data, arguments.events, arguments.seed)
+
+
+def require_name(name: str) -> str:
+    """`name`, if it can name a model's folder.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not re.match(MODEL_NAME, name) or name == data_layout(Path(), None).folder.parent.name:
+        raise InputError(
+            f"'{name}' cannot name a model; give --name with letters, digits and . _ + -, "
+            "other than 'data'"
+        )
+    return name
+
+
+def refuse_trained_model(layout: ModelLayout) -> None:
+    """Keep a model that was trained here from being replaced.
+
+    Raises:
+        InputError: there is one.
+    """
+    settings = read_settings(layout)
+    if settings and settings.get("model") is not None:
+        raise InputError(
+            f"{layout.folder} holds a model that was trained here; give --name another name, or "
+            "--build another folder"
+        )
+
+
+def validation_modules(source: ValidationSource) -> ModuleData:
+    """The modules of --data, or the first ones of the build folder's generated data.
+
+    Raises:
+        InputError: no module has any charge, or the data cannot be read.
+    """
+    cache = cache_folder(source.build)
+    if source.data:
+        read, file = load_modules(source.data, cache=cache), source.data
+    else:
+        file = data_layout(source.build, None).generated_csv
+        if not file.is_file():
+            run_data_step(source)
+        read = load_modules(file, rows_per_file=source.events, cache=cache)
+    with about(file):
+        return drop_empty(read)
+
+
+def run_data_step(source: ValidationSource) -> None:
+    """Generate the modules, or inspect the given ones."""
+    given = ["--data", str(source.data)]
+    generated = ["--events", str(source.events), "--seed", str(source.seed)]
+    parser = argparse.ArgumentParser(prog="python -m flows data")
+    data_step.add_arguments(parser)
+    options = ["--build", str(source.build), *(given if source.data else generated)]
+    data_step.run(parser.parse_args(options))
+
+
+def publish(
+    layout: ModelLayout, model: ImportedModel, modules: ModuleData, source: ValidationSource
+) -> None:
+    """Write the model's train folder in one go."""
+    data = {
+        "name": data_layout(source.build, source.data).folder.name,
+        "hash": modules.content_hash,
+        "modules": len(modules),
+    }
+    with staged(layout) as staging:
+        write_networks(staging, model.networks)
+        write_validation(staging, modules.calq, modules.eta, modules.phi)
+        if model.golden:
+            np.savez_compressed(
+                staging.at(layout.golden),
+                images=model.golden.images,
+                latents=model.golden.latents,
+            )
+        write_json(
+            staging.at(layout.settings),
+            {
+                "model": None,
+                "imported": model.origin,
+                "arrangement": model.arrangement,
+                "normalisation": model.normalisation.value,
+                "data": data,
+                "seed": source.seed,
+                "epochs": None,
+                "formats": formats_of(model.networks["encoder"]),
+            },
+        )
+        provenance = training_provenance(staging, modules.content_hash, source.seed)
+        metrics = [
+            *_golden_metrics(model.golden),
+            Metric(name="validation.modules", value=len(modules), unit="modules"),
+        ]
+        metrics = with_provenance(metrics, provenance)
+        write_metrics(staging.at(layout.train_metrics), metrics)
+
+
+def _golden_metrics(golden: Golden | None) -> list[Metric]:
+    reason = None if golden else "no golden vectors came with the encoder"
+    vectors, mismatches = (len(golden.images), 0) if golden else (None, None)
+    return [
+        Metric(name="golden.vectors", value=vectors, unit="vectors", reason=reason),
+        Metric(
+            name="golden.mismatches",
+            value=mismatches,
+            unit="vectors",
+            evidence=Evidence.ESTIMATE,
+            better="lower",
+            reason=reason,
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, strict records, atomic files, number formats."""

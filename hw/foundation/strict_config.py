@@ -1,0 +1,156 @@
+"""YAML files read into strict, frozen records: an unknown key is an error with a suggestion."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hw.foundation.errors import InputError
+
+
+class StrictRecord(BaseModel):
+    """Base of every record in this project: immutable, and no key is silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A sentence that offers the nearest known name, or lists all of them."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+
+
+class _Lines(dict[tuple[Any, ...], int]):
+    """Line number (from 1) of each key path in a YAML document."""
+
+
+class _LineLoader(yaml.SafeLoader):
+    """YAML's safe subset; a key given twice is an error, since one value would be lost."""
+
+
+# PyYAML speaks YAML 1.1, where 1e-3 without a point is a text; it is a number as in YAML 1.2
+_LineLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def _collect_lines(node: yaml.Node, path: tuple[Any, ...], lines: _Lines, file: Path) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                line = key_node.start_mark.line + 1
+                raise InputError(f"{file}:{line}: a key must be a plain word")
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in seen:
+                raise InputError(f"{file}:{line}: key '{key}' is given twice; remove one")
+            seen.add(key)
+            lines[(*path, key)] = line
+            _collect_lines(value_node, (*path, key), lines, file)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            lines[(*path, index)] = item.start_mark.line + 1
+            _collect_lines(item, (*path, index), lines, file)
+
+
+def read_yaml(file: Path | str) -> tuple[Any, dict[tuple[Any, ...], int]]:
+    """Read one YAML file; return its data and the line of each key path.
+
+    Raises:
+        InputError: no such file, not YAML, or a key given twice.
+    """
+    file = Path(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not a UTF-8 text file: {error.reason}") from error
+    lines = _Lines()
+    try:
+        node = yaml.compose(text, Loader=_LineLoader)
+        if node is not None:
+            _collect_lines(node, (), lines, file)
+        return yaml.load(text, Loader=_LineLoader), lines
+    except InputError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # bad syntax, number, alias
+        raise InputError(f"{file}: not valid YAML: {error}") from error
+
+
+def validate_record(
+    record: type[Record], data: Any, file: Path | str, lines: dict[tuple[Any, ...], int]
+) -> Record:
+    """Check `data` against `record`; every fault is told with its file, line and key.
+
+    Raises:
+        InputError: unknown keys (with a suggestion), missing keys, wrong types.
+    """
+    try:
+        return record.model_validate(data)
+    except ValidationError as error:
+        raise InputError(
+            "\n".join(_explain(record, fault, Path(file), lines) for fault in error.errors())
+        ) from error
+
+
+def load_record(file: Path | str, record: type[Record]) -> Record:
+    """Read one YAML file into one record. Raises InputError as the two steps above do."""
+    data, lines = read_yaml(file)
+    if not isinstance(data, dict):
+        raise InputError(f"{file}: expected a mapping of keys to values at the top level")
+    return validate_record(record, data, file, lines)
+
+
+def _explain(
+    record: type[BaseModel], fault: Any, file: Path, lines: dict[tuple[Any, ...], int]
+) -> str:
+    location = tuple(fault["loc"])
+    while location and location not in lines:
+        known_line = lines.get(location[:-1])
+        if known_line or len(location) == 1:
+            break
+        location = location[:-1]
+    line = lines.get(location) or lines.get(location[:-1]) or 1
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        owner = _record_at(record, tuple(fault["loc"][:-1]))
+        hint = did_you_mean(str(fault["loc"][-1]), list(owner.model_fields)) if owner else ""
+        return f"{file}:{line}: unknown key '{key}'; {hint}"
+    if fault["type"] == "missing":
+        return f"{file}:{line}: key '{key}' is missing"
+    if fault["type"] == "value_error":  # a record's own check, which says all there is to say
+        where = f"{file}:{line}: key '{key}'" if key else f"{file}"
+        return f"{where}: {fault['ctx']['error']}"
+    return f"{file}:{line}: key '{key}': {fault['msg']} (found {fault['input']!r})"
+
+
+def _record_at(record: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:
+    """The nested record type that a key path leads to, as far as the types tell."""
+    current: Any = record
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part) if _is_record(current) else None
+        if field is None:
+            continue
+        current = next((kind for kind in _record_types(field.annotation)), None)
+        if current is None:
+            return None
+    return current if _is_record(current) else None
+
+
+def _record_types(annotation: Any) -> list[type[BaseModel]]:
+    if _is_record(annotation):
+        return [annotation]
+    return [kind for inner in getattr(annotation, "__args__", ()) for kind in _record_types(inner)]
+
+
+def _is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

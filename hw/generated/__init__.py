@@ -1,0 +1,1 @@
+"""RTL with the weights wired in, made from the HLS model."""

@@ -1,0 +1,1 @@
+"""Mapped netlists: cell libraries, timing, equivalence."""

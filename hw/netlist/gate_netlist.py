@@ -1,0 +1,487 @@
+"""A netlist of gates and flip-flops, read from yosys, and its forms for other tools.
+
+Gates are cells of a Liberty library or yosys's own simple ones (`$_AND_`, `$_DFF_P_`, ...), so that
+RTL and the netlist mapped from it are the same kind of thing here.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hw.foundation.errors import InputError
+from hw.netlist.liberty import Cell, FlipFlop, Group, Library, Setup
+from hw.open_tools.yosys import quoted, run
+from hw.synthesis.netlist import NETLIST_JSON, instances, is_leaf
+
+Net = int
+ZERO: Net = 0
+ONE: Net = 1
+# yosys numbers nets from 2 on and writes constants as text; an undefined bit counts as 0
+_CONSTANTS = {"0": ZERO, "1": ONE, "x": ZERO, "z": ZERO}
+
+# yosys's simple gates: pins and the rows of the truth table that give 1, as BLIF writes them
+SIMPLE_GATES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "$_BUF_": (("A",), ("1",)),
+    "$_NOT_": (("A",), ("0",)),
+    "$_AND_": (("A", "B"), ("11",)),
+    "$_NAND_": (("A", "B"), ("0-", "-0")),
+    "$_OR_": (("A", "B"), ("1-", "-1")),
+    "$_NOR_": (("A", "B"), ("00",)),
+    "$_XOR_": (("A", "B"), ("10", "01")),
+    "$_XNOR_": (("A", "B"), ("00", "11")),
+    "$_ANDNOT_": (("A", "B"), ("10",)),
+    "$_ORNOT_": (("A", "B"), ("1-", "-0")),
+    "$_MUX_": (("A", "B", "S"), ("1-0", "-11")),
+}
+_SIMPLE_FLIP_FLOPS = {
+    "$_DFF_P_": FlipFlop("D", "C", True, {"Q": False}),
+    "$_DFF_N_": FlipFlop("D", "C", False, {"Q": False}),
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate: its cell kind, and the net at each pin."""
+
+    name: str
+    kind: str
+    pins: Mapping[str, Net]
+
+
+@dataclass(frozen=True)
+class Register:
+    """A flip-flop of a netlist.
+
+    Attributes:
+        works: how its cell works.
+        data, clock: nets.
+        outputs: nets; True where the net carries the complement.
+    """
+
+    gate: Gate
+    works: FlipFlop
+    data: Net
+    clock: Net
+    outputs: Mapping[Net, bool]
+
+
+@dataclass(frozen=True)
+class GateNetlist:
+    """A flat netlist.
+
+    Attributes:
+        inputs, outputs: nets of each port, the lowest bit first.
+        gates: all of them, flip-flops too.
+        net_names: names of each net that has any.
+        library: that its gates come from.
+    """
+
+    top: str
+    inputs: Mapping[str, tuple[Net, ...]]
+    outputs: Mapping[str, tuple[Net, ...]]
+    gates: tuple[Gate, ...]
+    net_names: Mapping[Net, tuple[str, ...]]
+    library: Library
+
+    @cached_property
+    def registers(self) -> tuple[Register, ...]:
+        """Its flip-flops; inverters and buffers before their clocks are taken into account.
+
+        Raises:
+            InputError: a storage cell other than a flip-flop that stores at each edge.
+        """
+        found = [r for gate in self.gates if (r := register_of(gate, self.library))]
+        return tuple(_at_the_source(register, self._passed_on) for register in found)
+
+    @cached_property
+    def _passed_on(self) -> Mapping[Net, tuple[Net, bool]]:
+        """The source of each net behind an inverter (True) or a buffer."""
+        return {
+            gate.pins[pin]: (source, inverted)
+            for gate in self.gates
+            for pin, source, inverted in _passing(gate, self.library)
+            if pin in gate.pins
+        }
+
+    @cached_property
+    def drivers(self) -> Mapping[Net, Gate]:
+        """The gate that drives each net; ports, constants and flip-flops drive the others."""
+        stored = {register.gate.name for register in self.registers}
+        return {
+            net: gate
+            for gate in self.gates
+            if gate.name not in stored
+            for pin, net in gate.pins.items()
+            if pin not in input_pins(gate, self.library)
+        }
+
+    def with_gate(self, gate: Gate) -> "GateNetlist":
+        """The same netlist but for the gate of this name."""
+        gates = tuple(gate if g.name == gate.name else g for g in self.gates)
+        return replace(self, gates=gates)
+
+    def name(self, net: Net) -> str:
+        """The shortest name of a net."""
+        return min(self.net_names.get(net, (f"net {net}",)), key=lambda name: (len(name), name))
+
+
+def read_netlist(file: Path, top: str, library: Library) -> GateNetlist:
+    """Read what yosys's `write_json` wrote of a flat design.
+
+    Raises:
+        InputError: no such module, or a gate that neither library nor yosys's simple ones have.
+    """
+    return _read_module(file, top, _modules(file, top)[top], {}, library)
+
+
+def _read_module(
+    file: Path, top: str, module: Any, parts: Mapping[str, str], library: Library
+) -> GateNetlist:
+    """One module; the pins of its instances `parts` become ports of it."""
+    ports: dict[str, dict[str, tuple[Net, ...]]] = {"input": {}, "output": {}}
+    for name, port in module["ports"].items():
+        if port["direction"] not in ports:
+            raise InputError(f"{file}: port '{name}' of {top} is neither input nor output")
+        ports[port["direction"]][name] = tuple(map(_net, port["bits"]))
+    gates = []
+    for name, cell in module["cells"].items():
+        kind = cell["type"]
+        if kind == "$scopeinfo":
+            continue
+        if name in parts:
+            for pin, bits in cell["connections"].items():
+                outward = cell["port_directions"][pin] == "output"
+                ports["input" if outward else "output"][f"{name}.{pin}"] = tuple(map(_net, bits))
+            continue
+        if not any(kind in known for known in (library.cells, SIMPLE_GATES, _SIMPLE_FLIP_FLOPS)):
+            raise InputError(
+                f"{file}: cell '{name}' of {top} is a '{kind}', which the Liberty file does not "
+                "have; map the design to that library"
+            )
+        pins = {pin: _net(bits[0]) for pin, bits in cell["connections"].items() if bits}
+        gates.append(Gate(name, kind, pins))
+    names: dict[Net, list[str]] = {}
+    for name, item in module["netnames"].items():
+        bits = item["bits"]
+        for i, bit in enumerate(bits):
+            if not isinstance(bit, str):
+                label = f"{name}[{i + item.get('offset', 0)}]" if len(bits) > 1 else name
+                names.setdefault(bit, []).append(label)
+    return GateNetlist(
+        top,
+        ports["input"],
+        ports["output"],
+        tuple(gates),
+        {net: tuple(labels) for net, labels in names.items()},
+        library,
+    )
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of a netlist, by itself.
+
+    Attributes:
+        name: as in the Verilog that it was made from, and where one stands.
+        parts: its instances of other modules: the module of each.
+        netlist: its own gates.  Pins of instances are ports: what an instance drives is an input,
+            what drives an instance an output.
+    """
+
+    name: str
+    parts: Mapping[str, str]
+    netlist: GateNetlist
+
+
+def read_modules_apart(file: Path, top: str, library: Library) -> dict[str, Module]:
+    """Read what yosys's `write_json` wrote of a design with a hierarchy, each module once.
+
+    Returns:
+        Modules by yosys's name, which tells the parameters too; the top comes first.
+
+    Raises:
+        InputError: no such module, or a gate that neither library nor yosys's simple ones have.
+    """
+    modules = _modules(file, top)
+    found: dict[str, Module] = {}
+    pending = [(top, "")]
+    while pending:
+        kind, path = pending.pop()
+        if kind in found:
+            continue
+        module = modules[kind]
+        parts = {
+            name: cell["type"]
+            for name, cell in module["cells"].items()
+            if cell["type"] in modules and not is_leaf(modules[cell["type"]])
+        }
+        name = module["attributes"].get("hdlname", kind)
+        netlist = _read_module(file, kind, module, parts, library)
+        found[kind] = Module(f"{name} ({path})" if path else name, parts, netlist)
+        inside = [(part, f"{path}.{at}" if path else at) for at, part in parts.items()]
+        pending += reversed(inside)
+    return found
+
+
+def _modules(file: Path, top: str) -> Any:
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file; map the design first: make synth (or synth-reconfigurable)"
+        )
+    try:
+        modules = json.loads(file.read_text(encoding="utf-8"))["modules"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: damaged; map the design anew ({error})") from error
+    if top not in modules:
+        raise InputError(f"{file}: no module '{top}'")
+    return modules
+
+
+FLATTEN = ("setattr -mod -unset keep_hierarchy *", "flatten")
+"""Commands of yosys that leave no module, not even those that synthesis must keep apart."""
+
+
+def mapped_netlist(folder: Path, top: str, library: Library) -> GateNetlist:
+    """The netlist that synthesis left in a folder, flattened where it has a hierarchy.
+
+    Raises:
+        InputError: no netlist, or a cell that the library does not have.
+        ToolMissing: yosys is not installed.
+        ToolFailed: yosys cannot flatten it.
+    """
+    file = folder / NETLIST_JSON
+    if len(instances(_modules(file, top), top)) == 1:
+        return read_netlist(file, top, library)
+    script = [f"read_json {quoted(file.resolve())}", f"hierarchy -top {top}", *FLATTEN]
+    with tempfile.TemporaryDirectory(prefix="econt-netlist-") as scratch:
+        run("\n".join([*script, "clean", "write_json flat.json", ""]), Path(scratch), f"{file}")
+        return read_netlist(Path(scratch) / "flat.json", top, library)
+
+
+def _net(bit: int | str) -> Net:
+    return _CONSTANTS[bit] if isinstance(bit, str) else bit
+
+
+def input_pins(gate: Gate, library: Library) -> tuple[str, ...]:
+    """Names of the input pins of a gate."""
+    if gate.kind in SIMPLE_GATES:
+        return SIMPLE_GATES[gate.kind][0]
+    if gate.kind in _SIMPLE_FLIP_FLOPS:
+        return ("C", "D")
+    return library.cells[gate.kind].inputs
+
+
+def register_of(gate: Gate, library: Library) -> Register | None:
+    """A gate as a flip-flop; None if it stores nothing.
+
+    Raises:
+        InputError: as `GateNetlist.registers`.
+    """
+    works = _SIMPLE_FLIP_FLOPS.get(gate.kind)
+    cell = library.cells.get(gate.kind)
+    if works is None and cell is not None and cell.storage:
+        tied = {pin: net == ONE for pin, net in gate.pins.items() if net in (ZERO, ONE)}
+        works = cell.flip_flop(tied)
+        if works is None:
+            raise InputError(
+                f"cell '{gate.name}' is a '{gate.kind}': of the cells that store something, only "
+                "flip-flops that store at each edge, without set and reset or with those not in "
+                "use, can be followed"
+            )
+    if works is None:
+        return None
+    outputs = {gate.pins[p]: inverted for p, inverted in works.outputs.items() if p in gate.pins}
+    return Register(gate, works, gate.pins[works.data], gate.pins[works.clock], outputs)
+
+
+def _at_the_source(register: Register, passed_on: Mapping[Net, tuple[Net, bool]]) -> Register:
+    """The same but for its clock, which is taken from before inverters and buffers."""
+    clock, rising, seen = register.clock, register.works.rising, set[Net]()
+    while clock in passed_on and clock not in seen:
+        seen.add(clock)
+        clock, inverted = passed_on[clock]
+        rising ^= inverted
+    return replace(register, clock=clock, works=replace(register.works, rising=rising))
+
+
+def _passing(gate: Gate, library: Library) -> Iterator[tuple[str, Net, bool]]:
+    """Outputs of an inverter or buffer: pin, net at its input, whether inverted."""
+    if gate.kind in ("$_NOT_", "$_BUF_"):
+        yield "Y", gate.pins["A"], gate.kind == "$_NOT_"
+        return
+    cell = library.cells.get(gate.kind)
+    if cell is None or cell.storage or len(cell.inputs) != 1:
+        return
+    for pin, table in cell.truth_tables.items():
+        if table in ((False, True), (True, False)):
+            yield pin, gate.pins[cell.inputs[0]], table[0]
+
+
+def register_name(netlist: GateNetlist, register: Register) -> str:
+    """Its name: that of the net at its output, as in the Verilog that it was made from."""
+    nets = sorted(register.outputs, key=lambda net: (register.outputs[net], net))
+    return netlist.name(nets[0]) if nets else register.gate.name
+
+
+# --- Verilog --------------------------------------------------------------------------------------
+def to_verilog(netlist: GateNetlist) -> Iterator[str]:
+    """The netlist as plain Verilog, line by line: scalar ports and nets, one instance a gate.
+
+    Timing tools differ in the Verilog that they read; this much all of them do.  Ports are called
+    `<port>_<bit>`, instances `g<number>` in the order of `gates`.
+    """
+    ports = {
+        port_bit(port, i): (direction, net)
+        for direction, found in (("input", netlist.inputs), ("output", netlist.outputs))
+        for port, nets in found.items()
+        for i, net in enumerate(nets)
+    }
+    yield f"module {netlist.top} ({', '.join(ports)});"
+    for port, (direction, _) in ports.items():
+        yield f"  {direction} {port};"
+    for net in sorted({n for g in netlist.gates for n in g.pins.values()} - {ZERO, ONE}):
+        yield f"  wire n{net};"
+    for port, (direction, net) in ports.items():
+        yield (
+            f"  assign n{net} = {port};"
+            if direction == "input"
+            else (f"  assign {port} = {_verilog(net)};")
+        )
+    for number, gate in enumerate(netlist.gates):
+        pins = ", ".join(f".{pin}({_verilog(net)})" for pin, net in gate.pins.items())
+        yield f"  {gate.kind} g{number} ({pins});"
+    yield "endmodule"
+
+
+def port_bit(port: str, bit: int) -> str:
+    """Name of one bit of a port in `to_verilog`."""
+    return f"{port}_{bit}"
+
+
+def _verilog(net: Net) -> str:
+    return {ZERO: "1'b0", ONE: "1'b1"}.get(net, f"n{net}")
+
+
+# --- one output a cell ----------------------------------------------------------------------------
+SETUP_OUTPUT = "captured"
+
+
+def output_cell(kind: str, pin: str) -> str:
+    """Name of the part of a library cell that drives one of its outputs; see `split_library`."""
+    return f"{kind}__{pin}"
+
+
+def setup_cell(kind: str) -> str:
+    """Name of the part of a flip-flop at its data pin; see `split_library`."""
+    return f"{kind}__{SETUP_OUTPUT}"
+
+
+def split_library(
+    library: Library, kinds: Iterable[str], registers: Mapping[str, FlipFlop]
+) -> Iterator[str]:
+    """A Liberty file, line by line, of combinational cells with one output each.
+
+    Tools that know no others can then follow all paths, at the same loads.  Each output of the
+    cells `kinds` becomes a cell; the capacitance of an input pin stays with the first of them.  An
+    output of a flip-flop is a buffer (or inverter) of its clock with the delay from clock to
+    output, and its data pin is a buffer whose delay is the setup time.  There is no wire load.
+
+    Args:
+        registers: how those of the cells that are flip-flops work.
+    """
+    header = library.header
+    attributes = {k: v for k, v in header.attributes.items() if "wire_load" not in k}
+    groups = [group for group in header.groups if "wire_load" not in group.kind]
+    cells = [library.cells[kind] for kind in sorted(kinds)]
+    clocked = [(c, registers[c.name], _setup(c, registers[c.name])) for c in cells if c.storage]
+    groups += [_template(cell, setup) for cell, _, setup in clocked]
+    whole = replace(header, attributes=attributes, groups=groups)
+    *lines, end = whole.lines()
+    yield from lines
+    for part in (
+        *(part for cell in cells if not cell.storage for part in _parts(cell)),
+        *(part for found in clocked for part in _clocked_parts(*found)),
+    ):
+        yield from part.lines("  ")
+    yield end
+
+
+def _parts(cell: Cell) -> Iterator[Group]:
+    for number, (pin, function) in enumerate(cell.functions.items()):
+        inputs = [_input(cell, name, loads=number == 0) for name in cell.inputs]
+        yield _part(cell, output_cell(cell.name, pin), [*inputs, _output(cell, pin, function)])
+
+
+def _clocked_parts(cell: Cell, works: FlipFlop, setup: Setup) -> Iterator[Group]:
+    for pin, inverted in works.outputs.items():
+        function = f"!{works.clock}" if inverted else works.clock
+        pins = [_input(cell, works.clock, loads=False), _output(cell, pin, function)]
+        yield _part(cell, output_cell(cell.name, pin), pins)
+    no_time = [0.0] * len(setup.slews)
+    tables = [
+        _table(cell, "cell_rise", setup.rise),
+        _table(cell, "cell_fall", setup.fall),
+        _table(cell, "rise_transition", no_time),
+        _table(cell, "fall_transition", no_time),
+    ]
+    sense = {"related_pin": works.data, "timing_sense": "positive_unate"}
+    timing = Group("timing", (), sense, {}, tables)
+    attributes = {"direction": "output", "function": works.data}
+    captured = Group("pin", (SETUP_OUTPUT,), attributes, {}, [timing])
+    yield _part(cell, setup_cell(cell.name), [_input(cell, works.data, loads=True), captured])
+
+
+def _setup(cell: Cell, works: FlipFlop) -> Setup:
+    """Its setup times on an axis of at least two slews."""
+    setup = cell.setup(works.data) or Setup((0.0,), (0.0,), (0.0,))
+    if len(setup.slews) > 1:
+        return setup
+    slew = setup.slews[0]
+    return Setup((slew, slew + 1), setup.rise * 2, setup.fall * 2)
+
+
+def _template(cell: Cell, setup: Setup) -> Group:
+    variables = ("input_net_transition", "total_output_net_capacitance")
+    return Group(
+        "lu_table_template",
+        (setup_cell(cell.name),),
+        {f"variable_{number}": name for number, name in enumerate(variables, start=1)},
+        {"index_1": (", ".join(f"{slew:.9g}" for slew in setup.slews),), "index_2": ("0, 1",)},
+    )
+
+
+def _table(cell: Cell, name: str, times: Sequence[float]) -> Group:
+    """Times by slew, the same at all loads."""
+    values = {"values": tuple(f"{time:.9g}, {time:.9g}" for time in times)}
+    return Group(name, (setup_cell(cell.name),), {}, values)
+
+
+def _part(cell: Cell, name: str, pins: list[Group]) -> Group:
+    area = {k: v for k, v in cell.group.attributes.items() if k == "area"}
+    return Group("cell", (name,), area, {}, pins)
+
+
+def _input(cell: Cell, name: str, *, loads: bool) -> Group:
+    pin = cell.pin(name)
+    load = {k: v if loads else "0" for k, v in pin.attributes.items() if "capacitance" in k}
+    return Group("pin", (name,), {"direction": "input"} | load)
+
+
+def _output(cell: Cell, name: str, function: str) -> Group:
+    pin = cell.pin(name)
+    kept = {k: v for k, v in pin.attributes.items() if k.startswith("max_")}
+    arcs = [
+        replace(arc, attributes={"timing_sense": "non_unate"} | _without_edge(arc.attributes))
+        for arc in pin.all("timing")
+        if not arc.attributes.get("timing_type", "").startswith(("three_state", "clear", "preset"))
+    ]
+    attributes = {"direction": "output", "function": function} | kept
+    return Group("pin", (name,), attributes, {}, arcs)
+
+
+def _without_edge(attributes: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in attributes.items() if k != "timing_type"}

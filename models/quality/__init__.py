@@ -1,0 +1,1 @@
+"""How well modules come back."""

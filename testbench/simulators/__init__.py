@@ -1,0 +1,1 @@
+"""What runs the C++, the RTL and the netlists."""

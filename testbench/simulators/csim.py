@@ -1,0 +1,288 @@
+"""C-simulation: the generated HLS C++ compiled with g++ and run on float32 vectors.
+
+It runs as a program of its own, so that a crash in generated code is an error here, no more.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.foundation.atomic_file import atomic_path, write_text
+from hw.foundation.errors import InputError, ToolFailed, ToolMissing
+from hw.foundation.fixed_point import Codes, parse_format
+from hw.hls.conversion import HlsProject
+from testbench.comparison import LayerTrace
+
+COMPILER = "g++"
+
+_BENCH = Path(__file__).with_name("csim_bench.cpp")
+_CHUNK = 2048  # vectors a run of the program: enough to hide its start, few enough for progress
+_AC_INCLUDES = ("ac_types/include", "ac_math/include", "ac_simutils/include", "nnet_utils")
+_AP_INCLUDES = ("ap_types",)
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A compiled HLS project."""
+
+    program: Path
+    project: HlsProject
+
+    def run(
+        self,
+        images: npt.NDArray[np.float32],
+        *,
+        text_weights: bool = False,
+        progress: Callable[[int], None] = lambda count: None,
+    ) -> Codes:
+        """Output codes for `images` (n, ...), shape (n, outputs), on all processors.
+
+        Args:
+            text_weights: read the weights from the project's text files, as the vendors' own
+                C-simulations do, instead of the headers that synthesis reads.
+            progress: called with the number of vectors done since its last call.
+
+        Raises:
+            ToolFailed: the program crashed, or did not answer every vector.
+        """
+        vectors = self._vectors(images)
+        chunks = [vectors[i : i + _CHUNK] for i in range(0, len(vectors), _CHUNK)]
+
+        def simulate(chunk: npt.NDArray[np.float32]) -> Codes:
+            answer = self._execute(chunk, *(["text"] if text_weights else []))
+            expected = len(chunk) * self.project.output.size * np.dtype(np.int64).itemsize
+            if len(answer) != expected:
+                raise ToolFailed(
+                    f"{self.program}: {len(chunk)} vectors should give {expected} bytes of codes, "
+                    f"found {len(answer)}"
+                )
+            progress(len(chunk))
+            return np.frombuffer(answer, dtype=np.int64).reshape(len(chunk), -1)
+
+        with ThreadPoolExecutor(processors()) as pool:
+            results = list(pool.map(simulate, chunks))
+        return np.concatenate(results) if results else np.zeros((0, self.project.output.size), int)
+
+    def trace(
+        self, image: npt.NDArray[np.float32], *, text_weights: bool = False
+    ) -> list[LayerTrace]:
+        """The result of every layer for one image, the quantised input first.
+
+        Raises:
+            ToolFailed: the program crashed, or shows no layers.
+        """
+        formats = {layer.name: parse_format(layer.result) for layer in self.project.layers}
+        answer = self._execute(
+            self._vectors(image[None]), "trace", *(["text"] if text_weights else [])
+        )
+        lines = [line.split() for line in answer.decode().splitlines()]
+        if len(lines) < 2:
+            raise ToolFailed(f"{self.program}: shows no layers; run the hls step anew")
+        return [
+            LayerTrace(name, formats[name], np.array(codes, dtype=np.int64))
+            for name, *codes in lines
+        ]
+
+    def _vectors(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        vectors = np.ascontiguousarray(images.reshape(len(images), -1), dtype=np.float32)
+        if vectors.shape[1] != self.project.input.size:
+            raise InputError(
+                f"vectors of {vectors.shape[1]} numbers for a design with "
+                f"{self.project.input.size} inputs"
+            )
+        return vectors
+
+    def _execute(self, vectors: npt.NDArray[np.float32], *options: str) -> bytes:
+        return execute([str(self.program), *options], vectors.tobytes())
+
+
+@dataclass(frozen=True)
+class WeightDifference:
+    """The first number in which an array's text file and its header differ."""
+
+    array: str
+    layer: str
+    index: int
+    header: float
+    text: float
+
+    def __str__(self) -> str:
+        return (
+            f"weights/{self.array}.txt of layer {self.layer} has {self.text:g} at index "
+            f"{self.index}, where {self.array}.h, which synthesis reads, has {self.header:g}"
+        )
+
+
+def compiler_version() -> str:
+    """Version of g++.
+
+    Raises:
+        ToolMissing: it is not installed.
+    """
+    done = subprocess.run(
+        [_compiler(), "-dumpfullversion", "-dumpversion"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def compile_project(hls: Path, project: HlsProject, folder: Path) -> Simulator:
+    """Compile the HLS project in the folder `hls` together with our bench; results in `folder`.
+
+    Raises:
+        ToolMissing: no g++.
+        ToolFailed: it does not compile; names the log.
+    """
+    hls, folder = hls.resolve(), folder.resolve()
+    firmware = hls / "firmware"
+    weights = folder / "weights.h"
+    headers = sorted((firmware / "weights").glob("*.h"))
+    write_text(weights, "".join(f'#include "firmware/weights/{h.name}"\n' for h in headers))
+    program = folder / "bench"
+    arguments = [
+        *_definitions(project, firmware, weights),
+        f"-I{hls}",
+        *(f"-I{firmware / include}" for include in _includes(project)),
+        str(_BENCH),
+    ]
+    compile_cpp(arguments, program, folder / "compile.log", f"{firmware / project.top}.cpp")
+    return Simulator(program, project)
+
+
+def compile_cpp(arguments: Sequence[str], program: Path, log: Path, what: str) -> None:
+    """Compile a C-simulation with g++.
+
+    Args:
+        arguments: sources, include folders and definitions.
+        program: the executable to make.
+        log: receives the command and what the compiler says.
+        what: is compiled, for the message.
+
+    Raises:
+        ToolMissing: no g++.
+        ToolFailed: it does not compile; names the log.
+    """
+    with atomic_path(program) as temporary:
+        command = [_compiler(), "-std=c++17", "-O2", "-w", *arguments, "-o", str(temporary)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        write_text(log, " ".join(command) + "\n" + done.stderr.decode(errors="replace"))
+        if done.returncode != 0:
+            raise ToolFailed(
+                f"{COMPILER} cannot compile {what} (log: {log}):\n{_tail(done.stderr)}"
+            )
+
+
+def execute(command: Sequence[str], stdin: bytes = b"") -> bytes:
+    """Run a simulation; what it writes to stdout.
+
+    Raises:
+        ToolFailed: it crashed or failed; tells its last output.
+    """
+    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    if done.returncode != 0:
+        why = (
+            f"killed by {signal.Signals(-done.returncode).name}"
+            if done.returncode < 0
+            else f"exit status {done.returncode}"
+        )
+        raise ToolFailed(f"{' '.join(command)}: {why}: {_tail(done.stderr)}")
+    return done.stdout
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def weight_differences(hls: Path, project: HlsProject) -> list[WeightDifference]:
+    """Weight arrays whose text file is not equal to their header; the first number of each.
+
+    Raises:
+        InputError: a weight file is missing or unreadable.
+    """
+    return [
+        difference
+        for layer in project.layers
+        for array in layer.arrays
+        if (difference := _weight_difference(hls / "firmware" / "weights", array, layer.name))
+    ]
+
+
+def _weight_difference(folder: Path, array: str, layer: str) -> WeightDifference | None:
+    header, text = folder / f"{array}.h", folder / f"{array}.txt"
+    try:
+        initialised = re.search(r"=\s*\{(.*)\};", header.read_text(encoding="utf-8"), re.DOTALL)
+        if not text.exists():
+            return None  # the headers are the only source
+        in_text = _numbers(text.read_text(encoding="utf-8"))
+        in_header = _numbers(initialised[1]) if initialised else []
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/{array}: {error}; run the hls step anew") from error
+    if len(in_header) != len(in_text):
+        raise InputError(
+            f"{header} has {len(in_header)} numbers, {text.name} has {len(in_text)}; "
+            "run the hls step anew"
+        )
+    for index, (a, b) in enumerate(zip(in_header, in_text, strict=True)):
+        if a != b:
+            return WeightDifference(array, layer, index, a, b)
+    return None
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(token) for token in re.split(r"[\s,{}]+", text) if token]
+
+
+def _compiler() -> str:
+    path = shutil.which(COMPILER)
+    if path is None:
+        raise ToolMissing(
+            f"{COMPILER} is not installed, and C-simulation needs it; Debian/Ubuntu: "
+            "apt install g++; macOS: xcode-select --install"
+        )
+    return path
+
+
+def _is_catapult(project: HlsProject) -> bool:
+    return project.target.backend == "Catapult"
+
+
+def _includes(project: HlsProject) -> tuple[str, ...]:
+    return _AC_INCLUDES if _is_catapult(project) else _AP_INCLUDES
+
+
+def _definitions(project: HlsProject, firmware: Path, weights: Path) -> list[str]:
+    values = {
+        "HEADER": f'"firmware/{project.top}.h"',
+        "SOURCE": f'"firmware/{project.top}.cpp"',
+        "WEIGHTS": f'"{weights}"',
+        "WEIGHTS_DIR": f'"{firmware / "weights"}"',
+        "TOP": project.top,
+        "INPUT_NAME": f'"{project.input.name}"',
+        "INPUT_T": project.input.cpp_type,
+        "INPUTS": str(project.input.size),
+        "OUTPUT_T": project.output.cpp_type,
+        "OUTPUTS": str(project.output.size),
+    }
+    if _is_catapult(project):
+        values["AC_TYPES"] = "1"
+    if project.target.io_type == "io_stream":
+        values["STREAM"] = "1"
+    return [f"-DECONT_{name}={value}" for name, value in values.items()]
+
+
+def _tail(output: bytes, lines: int = 15) -> str:
+    return "\n".join(output.decode(errors="replace").strip().splitlines()[-lines:])

@@ -1,0 +1,206 @@
+"""A mapped netlist as a machine that computes many clocks at once.
+
+The values of a net over time are the bits of one integer, so a gate is a few operations on integers
+for thousands of clocks, and a register moves them by one clock.  A register that holds its value
+until it is written gets that value back through gates: stored(t + 1) = written(t) or (kept(t) and
+stored(t)).  That is how a carry runs through an adder, so one addition gives its values in all
+clocks.  Nothing has to be compiled.  Cells are the functions in their Liberty file.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from hw.foundation.errors import InputError
+from hw.netlist.gate_netlist import ONE, ZERO, Gate, GateNetlist, Net, Register, register_name
+from hw.netlist.liberty import Expression
+from hw.netlist.strong_components import strong_components
+
+
+@dataclass(frozen=True)
+class _Holding:
+    """A register whose value comes back to it, and the gates on the way in their order."""
+
+    register: Register
+    gates: tuple[Gate, ...]
+
+
+_Step = Gate | Register | _Holding
+
+
+class GateMachine:
+    """A netlist, and what its registers hold: at first 0.
+
+    Raises:
+        InputError: gates on a loop without register, registers on a loop with others, registers
+            that store at different clock edges, or a net that nothing drives.
+    """
+
+    def __init__(self, netlist: GateNetlist) -> None:
+        self._netlist = netlist
+        edges = {(register.clock, register.works.rising) for register in netlist.registers}
+        if len(edges) > 1:
+            names = ", ".join(netlist.name(net) for net, _ in sorted(edges))
+            raise InputError(f"{netlist.top}: one clock and one edge can be simulated: {names}")
+        self._steps = _in_order(netlist)
+        self._done_with = _last_uses(netlist, self._steps)
+        self._held: dict[str, int] = {}
+        self._clocks = self._all = 0
+        self._of: dict[Net, int] = {}
+
+    def run(self, inputs: Mapping[Net, int], clocks: int) -> dict[Net, int]:
+        """The values of the nets at the output ports in the next clocks.
+
+        Args:
+            inputs: those of the nets at the input ports; bit t is the value in clock t.
+        """
+        self._clocks, self._all = clocks, (1 << clocks) - 1
+        self._of = {**inputs, ZERO: 0, ONE: self._all}
+        for step, done_with in zip(self._steps, self._done_with, strict=True):
+            match step:
+                case Gate():
+                    self._compute(step)
+                case Register():
+                    data = self._of[step.data]
+                    self._show(step, data << 1 | self._held.get(step.gate.name, 0))
+                case _Holding(register, gates):
+                    self._hold(register, gates)
+            for net in done_with:
+                del self._of[net]
+        return self._of
+
+    def _hold(self, register: Register, gates: Iterable[Gate]) -> None:
+        """Solve a register that holds its value: what follows where it stores 0, and where 1."""
+        following = []
+        for stored in (0, self._all):
+            self._show(register, stored, keep=False)
+            for gate in gates:
+                self._compute(gate)
+            following.append(self._of[register.data])
+        written, kept = following
+        if written & ~kept:
+            name = register_name(self._netlist, register)
+            raise InputError(
+                f"{self._netlist.top}: register '{name}' toggles; of the registers whose value "
+                "comes back to them only those that hold it can be simulated so"
+            )
+        total = written + kept + self._held.get(register.gate.name, 0)
+        self._show(register, total ^ written ^ kept)
+        for gate in gates:
+            self._compute(gate)
+
+    def _show(self, register: Register, stored: int, *, keep: bool = True) -> None:
+        """What its outputs show; `stored` has one clock more than these, which is kept."""
+        if keep:
+            self._held[register.gate.name] = stored >> self._clocks & 1
+        stored &= self._all
+        for net, inverted in register.outputs.items():
+            self._of[net] = stored ^ self._all if inverted else stored
+
+    def _compute(self, gate: Gate) -> None:
+        cell = self._netlist.library.cells[gate.kind]
+        values = {name: self._of[gate.pins[name]] for name in cell.inputs}
+        for pin, expression in cell.expressions.items():
+            if pin in gate.pins:
+                self._of[gate.pins[pin]] = self._value(expression, values)
+
+    def _value(self, expression: Expression, values: Mapping[str, int]) -> int:
+        operands = [self._value(operand, values) for operand in expression.operands]
+        match expression.operator:
+            case "!":
+                return operands[0] ^ self._all
+            case "&":
+                return operands[0] & operands[1]
+            case "|":
+                return operands[0] | operands[1]
+            case "^":
+                return operands[0] ^ operands[1]
+            case "0" | "1":
+                return self._all if expression.operator == "1" else 0
+            case name:
+                return values[name]
+
+
+def _sources(step: Gate | Register, netlist: GateNetlist) -> list[Net]:
+    if isinstance(step, Register):
+        return [step.data]
+    return [step.pins[pin] for pin in netlist.library.cells[step.kind].inputs]
+
+
+def _results(step: Gate | Register, netlist: GateNetlist) -> list[Net]:
+    if isinstance(step, Register):
+        return list(step.outputs)
+    pins = netlist.library.cells[step.kind].functions
+    return [step.pins[pin] for pin in pins if pin in step.pins]
+
+
+def _in_order(netlist: GateNetlist) -> list[_Step]:
+    """What the outputs follow from, each after what it depends on."""
+    registers = {register.gate.name: register for register in netlist.registers}
+    steps: dict[str, Gate | Register] = {
+        gate.name: registers.get(gate.name, gate) for gate in netlist.gates
+    }
+    driver = {net: name for name, step in steps.items() for net in _results(step, netlist)}
+    known = {ZERO, ONE, *(net for nets in netlist.inputs.values() for net in nets)}
+
+    def drivers(nets: Iterable[Net]) -> list[str]:
+        if undriven := [net for net in nets if net not in known and net not in driver]:
+            name = netlist.name(undriven[0])
+            raise InputError(f"{netlist.top}: nothing drives net '{name}'")
+        return [driver[net] for net in nets if net not in known]
+
+    def sources(name: str) -> list[str]:
+        return drivers(_sources(steps[name], netlist))
+
+    roots = drivers([net for nets in netlist.outputs.values() for net in nets])
+    ordered: list[_Step] = []
+    for component in strong_components(roots, sources):
+        if len(component) == 1 and component[0] not in sources(component[0]):
+            ordered.append(steps[component[0]])
+            continue
+        on_loop = [steps[name] for name in component]
+        stored = [step for step in on_loop if isinstance(step, Register)]
+        if len(stored) != 1:
+            names = ", ".join(register_name(netlist, register) for register in stored)
+            raise InputError(
+                f"{netlist.top}: net '{netlist.name(_results(on_loop[0], netlist)[0])}' is on a "
+                f"loop through {names or 'no register'}; only loops through one register each "
+                "can be simulated so"
+            )
+        gates = [step for step in on_loop if isinstance(step, Gate)]
+        ordered.append(_Holding(stored[0], _one_after_another(stored[0], gates, netlist)))
+    return ordered
+
+
+def _one_after_another(
+    register: Register, gates: list[Gate], netlist: GateNetlist
+) -> tuple[Gate, ...]:
+    """Gates on the loop of a register in their order."""
+    steps: dict[str, Gate] = {gate.name: gate for gate in gates}
+    driver = {net: gate.name for gate in gates for net in _results(gate, netlist)}
+
+    def sources(name: str) -> list[str]:
+        return [driver[net] for net in _sources(steps[name], netlist) if net in driver]
+
+    components = list(strong_components(steps, sources))
+    if len(components) < len(steps):
+        raise InputError(f"{netlist.top}: gate '{gates[0].name}' is on a loop without register")
+    return tuple(steps[name] for component in components for name in component)
+
+
+def _parts(step: _Step) -> list[Gate | Register]:
+    return [step.register, *step.gates] if isinstance(step, _Holding) else [step]
+
+
+def _last_uses(netlist: GateNetlist, steps: list[_Step]) -> list[list[Net]]:
+    """For each step the nets that none after it needs: their values take most of the memory."""
+    kept = {ZERO, ONE, *(net for nets in netlist.outputs.values() for net in nets)}
+    last: dict[Net, int] = {}
+    for number, step in enumerate(steps):
+        for part in _parts(step):
+            for net in (*_sources(part, netlist), *_results(part, netlist)):
+                last[net] = number
+    done_with: list[list[Net]] = [[] for _ in steps]
+    for net, number in last.items():
+        if net not in kept:
+            done_with[number].append(net)
+    return done_with

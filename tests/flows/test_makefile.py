@@ -1,0 +1,99 @@
+"""The Makefile as a user meets it: help, settings that force a rebuild, clear early errors."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from flows.__main__ import main
+from flows.layout import data_layout, model_layout
+from flows.stages import stages
+
+PROJECT = Path(__file__).resolve().parents[2]
+VARIABLES = ("MODEL", "TARGET", "DATA", "EPOCHS", "EVENTS", "VECTORS", "SEED", "EVALUATE", "VENDOR")
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+
+
+def test_help_documents_every_public_target_and_variable() -> None:
+    text = (PROJECT / "Makefile").read_text()
+    printed = make("help").stdout
+    phony = {
+        name
+        for line in re.findall(r"^\.PHONY:(.*)$", text, flags=re.M)
+        for name in line.split()
+        if name.islower()
+    }
+    listed = set(re.findall(r"^  ([a-z][a-z0-9-]*)\s", printed, flags=re.M))
+    assert phony <= listed
+    for variable in VARIABLES:
+        assert re.search(rf"^  {variable}\s+.*\S", printed, flags=re.M)
+
+
+def test_each_stage_can_be_cleaned_and_no_other(tmp_path: Path) -> None:
+    folders = {"data": "data/generated", "flops": "m/complexity", "csim": "m/t/csim"}
+    for folder in folders.values():
+        (tmp_path / folder).mkdir(parents=True)
+    where = (f"BUILD={tmp_path}", "MODEL=m", "TARGET=t")
+    for stage in stages(tmp_path, "m", "t", data_layout(tmp_path, None)):
+        assert make(f"clean-{stage.name}", *where).returncode == 0, stage.name
+    assert not any((tmp_path / folder).exists() for folder in folders.values())
+    assert "No rule to make target 'clean-csin'" in make("clean-csin", *where).stderr
+
+
+def test_each_required_stage_is_known_to_the_status(tmp_path: Path) -> None:
+    settings = model_layout(tmp_path, "m").settings
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"model": {"econ_t": {"elinks": 5}}}))
+    required = re.findall(r"\$\(REQUIRE\) (\S+)", (PROJECT / "Makefile").read_text())
+    assert len(required) > 4
+    for name in required:  # not done, but known
+        assert main(["status", "--build", str(tmp_path), "--model", "m", "--require", name]) == 1
+    assert main(["status", "--build", str(tmp_path), "--model", "m", "--require", "csin"]) == 2
+
+
+def test_help_lines_are_one_line_each() -> None:
+    for line in make("help").stdout.splitlines():
+        assert len(line) < 120
+
+
+def test_a_changed_setting_rebuilds_only_what_depends_on_it(tmp_path: Path) -> None:
+    def plan(*settings: str) -> str:
+        return make("-n", "report", f"BUILD={tmp_path}", *settings).stdout
+
+    assert "flows train" in plan()
+    first = make("-q", f"{tmp_path}/x/train.settings", f"BUILD={tmp_path}")
+    assert first.returncode in (0, 1)
+    stamp = tmp_path / "m" / "train.settings"
+    make(str(stamp), f"BUILD={tmp_path}", "EPOCHS=3")
+    before = stamp.stat().st_mtime_ns
+    make(str(stamp), f"BUILD={tmp_path}", "EPOCHS=3")
+    assert stamp.stat().st_mtime_ns == before
+    make(str(stamp), f"BUILD={tmp_path}", "EPOCHS=4")
+    assert "EPOCHS=4" in stamp.read_text()
+
+
+def test_an_imported_encoder_goes_on_to_hardware_and_is_never_trained(tmp_path: Path) -> None:
+    layout = model_layout(tmp_path, "m")
+    layout.train.mkdir(parents=True)
+    layout.train_metrics.write_text("[]")
+    layout.settings.write_text(json.dumps({"model": None, "imported": {}}, indent=1))
+    planned = make("-n", "rtl", "MODEL=m", f"BUILD={tmp_path}").stdout
+    assert "flows rtl" in planned
+    assert "flows train" not in planned
+    layout.settings.write_text(json.dumps({"model": {"label": "m"}}, indent=1))
+    assert "flows train" in make("-n", "rtl", "MODEL=m", f"BUILD={tmp_path}").stdout
+
+
+def test_an_unfit_python_is_named_with_the_remedy(tmp_path: Path) -> None:
+    fake = tmp_path / "python3.9"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.0" && exit 0\nexit 1\n')
+    fake.chmod(0o755)
+    done = make("-B", ".venv/.installed", f"PYTHON={fake}")
+    assert done.returncode != 0
+    assert "Python 3.11 to 3.13" in done.stderr
+    assert "Python 3.9.0" in done.stderr
