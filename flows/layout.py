@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.forms import Form
+
+METRICS = "metrics.json"
 DEFAULT_BUILD = Path("build")
 DEFAULT_MODEL = "8x8_c8_S2_qK"
 DEFAULT_TARGET = "econ_t"
@@ -33,6 +36,10 @@ class ModelLayout:
     """Files of one trained (or imported) model under `<build>/<model>/`, shared by all targets."""
 
     folder: Path
+
+    def metrics(self, stage: str) -> Path:
+        """What a stage measured of the model: `<build>/<model>/<stage>/metrics.json`."""
+        return self.folder / stage / METRICS
 
     @property
     def train(self) -> Path:
@@ -85,16 +92,8 @@ class ModelLayout:
         return self.train / "golden.npz"
 
     @property
-    def train_metrics(self) -> Path:
-        return self.train / "metrics.json"
-
-    @property
     def evaluate(self) -> Path:
         return self.folder / "evaluate"
-
-    @property
-    def evaluate_metrics(self) -> Path:
-        return self.evaluate / "metrics.json"
 
     @property
     def evaluation(self) -> Path:
@@ -115,10 +114,6 @@ class ModelLayout:
     def arithmetic(self) -> Path:
         """Curves of plain and hardware-exact training; only of a model in the chip's arithmetic."""
         return self.evaluate / "arithmetic.npz"
-
-    @property
-    def complexity_metrics(self) -> Path:
-        return self.folder / "complexity" / "metrics.json"
 
     @property
     def graph(self) -> Path:
@@ -158,7 +153,7 @@ class GraphLayout:
 
 @dataclass(frozen=True)
 class EmdCnnLayout:
-    """Files of one learned earth mover's distance under `<build>/emd_cnn/<name>/`."""
+    """Files of one learned earth mover's distance under `<build>/<model>/emd-cnn/`."""
 
     folder: Path
 
@@ -196,9 +191,16 @@ class EmdCnnLayout:
 
 @dataclass(frozen=True)
 class TargetLayout:
-    """Files of one model on one target under `<build>/<model>/<target>/`."""
+    """Files of one model on one target under `<build>/<model>/<target>/`.
+
+    What serves all models lies in the same way under the folder that its form names (`hw.forms`).
+    """
 
     folder: Path
+
+    def metrics(self, stage: str) -> Path:
+        """What a stage measured: `<build>/<model>/<target>/<stage>/metrics.json`."""
+        return self.folder / stage / METRICS
 
     @property
     def hls(self) -> Path:
@@ -213,24 +215,11 @@ class TargetLayout:
     @property
     def hls_types(self) -> Path:
         """Fixed-point type of every layer (JSON), as hls4ml settled them."""
-        return self.folder / "hls_types.json"
-
-    @property
-    def hls_metrics(self) -> Path:
-        return self.folder / "hls_metrics.json"
-
-    @property
-    def vendor_metrics(self) -> Path:
-        """What vendor tools gave for the HLS projects; their reports and logs stay in those."""
-        return self.folder / "vendor_metrics.json"
+        return self.hls / "layer_types.json"
 
     @property
     def csim(self) -> Path:
         return self.folder / "csim"
-
-    @property
-    def csim_metrics(self) -> Path:
-        return self.csim / "metrics.json"
 
     @property
     def csim_difference(self) -> Path:
@@ -243,16 +232,8 @@ class TargetLayout:
         return self.folder / "rtl"
 
     @property
-    def rtl_metrics(self) -> Path:
-        return self.folder / "rtl_metrics.json"
-
-    @property
     def rtlsim(self) -> Path:
         return self.folder / "rtlsim"
-
-    @property
-    def rtlsim_metrics(self) -> Path:
-        return self.rtlsim / "metrics.json"
 
     @property
     def rtlsim_difference(self) -> Path:
@@ -270,41 +251,9 @@ class TargetLayout:
         return self.folder / "synth"
 
     @property
-    def synth_metrics(self) -> Path:
-        return self.folder / "synth_metrics.json"
-
-    @property
-    def timing_metrics(self) -> Path:
-        """Critical paths of the mapped netlist; the paths themselves are in a text file beside."""
-        return self.folder / "timing" / "metrics.json"
-
-    @property
-    def ecp5_metrics(self) -> Path:
-        """Place and route of the generated RTL on an ECP5, whatever the target."""
-        return self.folder / "ecp5" / "metrics.json"
-
-    @property
-    def equivalence_metrics(self) -> Path:
-        return self.folder / "equivalence" / "metrics.json"
-
-    @property
-    def gatesim_metrics(self) -> Path:
-        """Simulation of the mapped netlist."""
-        return self.folder / "gatesim" / "metrics.json"
-
-    @property
-    def reconfigurable(self) -> Path:
+    def rtlsim_reconfigurable(self) -> Path:
         """Simulation of the chip's own RTL; only of an encoder in the chip's arithmetic."""
         return self.folder / "rtlsim-reconfigurable"
-
-    @property
-    def reconfigurable_metrics(self) -> Path:
-        return self.reconfigurable / "metrics.json"
-
-    @property
-    def gatesim_reconfigurable_metrics(self) -> Path:
-        """Simulation of the chip's own RTL, mapped, with this model's weights."""
-        return self.folder / "gatesim-reconfigurable" / "metrics.json"
 
     @property
     def plots(self) -> Path:
@@ -334,29 +283,20 @@ def cache_folder(build: Path) -> Path:
     return build / "data" / ".cache"
 
 
-def reconfigurable_folder(build: Path) -> Path:
-    """What is made of the reconfigurable RTL, compiled simulations and netlists: for all models."""
-    return build / ".reconfigurable"
+def shared_folder(build: Path, form: Form) -> Path:
+    """What is made of a form once for all models and targets: compiled simulations, netlists.
+
+    Raises:
+        ValueError: each model has its own.
+    """
+    if form.shared_folder is None:
+        raise ValueError(f"the {form.name} form serves one model only")
+    return build / form.shared_folder
 
 
-def reconfigurable_synth(build: Path) -> Path:
-    """Of the reconfigurable RTL: a folder for each technology, as `TargetLayout.synth` has."""
-    return reconfigurable_folder(build) / "synth"
-
-
-def reconfigurable_synth_metrics(build: Path, target: str) -> Path:
-    """What its netlists take, told for a target."""
-    return reconfigurable_folder(build) / "synth_metrics" / f"{_folder_name(target)}.json"
-
-
-def reconfigurable_timing(build: Path, target: str) -> Path:
-    """Timing of its mapped netlist at a target's clock."""
-    return reconfigurable_folder(build) / "timing" / f"{_folder_name(target)}.json"
-
-
-def reconfigurable_equivalence(build: Path, target: str) -> Path:
-    """Proof that its netlist, mapped to the target's cell library, is the RTL."""
-    return reconfigurable_folder(build) / "equivalence" / f"{_folder_name(target)}.json"
+def shared_layout(build: Path, form: Form, target: str) -> TargetLayout:
+    """What a target's stages measured of a form that serves all models."""
+    return TargetLayout(shared_folder(build, form) / _folder_name(target))
 
 
 def model_layout(build: Path, model: str) -> ModelLayout:
@@ -364,7 +304,7 @@ def model_layout(build: Path, model: str) -> ModelLayout:
 
 
 def emd_cnn_layout(build: Path, name: str) -> EmdCnnLayout:
-    return EmdCnnLayout(build / "emd_cnn" / _folder_name(name))
+    return EmdCnnLayout(build / _folder_name(name) / "emd-cnn")
 
 
 def target_layout(build: Path, model: str, target: str) -> TargetLayout:
@@ -374,3 +314,45 @@ def target_layout(build: Path, model: str, target: str) -> TargetLayout:
 def _folder_name(design: str) -> str:
     """The name of a model or target; a path to its own YAML file gives that file's stem."""
     return Path(design).stem if design.endswith((".yaml", ".yml")) else design
+
+
+@dataclass(frozen=True)
+class DesignLayout:
+    """All folders of one model on one target, and of the data that it is made from.
+
+    Attributes:
+        build: the build folder.
+        target_name: the target as it was given: a name, or a path to a YAML file.
+    """
+
+    build: Path
+    model: ModelLayout
+    target: TargetLayout
+    data: DataLayout
+    target_name: str
+
+    @property
+    def name(self) -> str:
+        """Model and target, in words."""
+        return f"{self.model.folder.name} on {self.target.folder.name}"
+
+    def shared(self, form: Form) -> TargetLayout:
+        """What the target's stages measured of a form that serves all models."""
+        return shared_layout(self.build, form, self.target_name)
+
+
+def design_layout(
+    build: Path, model: str, target: str, data: DataLayout | None = None
+) -> DesignLayout:
+    """The folders of a design.
+
+    Args:
+        data: the data set; None for the generated one.
+    """
+    return DesignLayout(
+        build,
+        model_layout(build, model),
+        target_layout(build, model, target),
+        data or data_layout(build, None),
+        target,
+    )

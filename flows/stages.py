@@ -1,271 +1,278 @@
-"""The stages of a design in their order, and how far each has come."""
+"""The stages of the flow, each declared once: what it does, needs, works on, and always records.
+
+The command line, `make status`, the report's rows of what is not done and the demands of a stage
+that is asked for by name are derived from this table; the Makefile says the same needs as files.
+"""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from enum import Enum
 
-from flows.artefacts.trained_model import read_settings
-from flows.evaluation.arithmetic import compared_layout
-from flows.layout import (
-    DataLayout,
-    ModelLayout,
-    TargetLayout,
-    data_layout,
-    model_layout,
-    reconfigurable_equivalence,
-    reconfigurable_synth_metrics,
-    reconfigurable_timing,
-    target_layout,
-)
-from flows.provenance import file_hash
-from reports.metrics import Metric, read_metrics
-from reports.netlist import ECP5, EQUIVALENCE, GATESIM, TIMING, netlist_metrics
-from reports.report import Progress, StageState
-from reports.rtlsim import rtlsim_metrics
-from reports.side_by_side import GENERATED, RECONFIGURABLE
-from reports.synthesis import unmeasured_synthesis
-from reports.tables import format_value
+from hw.forms import GENERATED, RECONFIGURABLE, Form
+from reports.catalogue import names_measured_by
+from reports.metrics import Evidence
+
+
+class Scope(Enum):
+    """What a stage's results belong to, and so the folder that they lie in."""
+
+    DATA = "data set"
+    MODEL = "model"
+    TARGET = "model on a target"
+    FORM = "form on a target"  # the same for all models
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the flow and the metrics file that its end leaves.
+    """One stage.
 
     Attributes:
-        name: as on the Make command line.
-        metrics: its metrics file.
-        remedy: the command that does it.
-        key_figures: metric names, the first one that is there is shown.
-        encoder: the encoder that it measures; None where it measures none.
-        compared: another one that it measures along with it.
-        promised: its metrics without values, where a report shows them though it is not done.
+        name: as on the command line, with the suffix of its form.
+        does: what it does, for the list of commands.
+        scope: what its results belong to.
+        module: the module in flows/steps that carries it out.
+        needs: the stages whose results it reads.
+        form: the form of the design that it measures; None before there are any.
+        evidence: the level of its figures.
+        records: the metrics that it writes whether measured or not, all at its evidence level.
+        key_figures: the first of these that it measured is shown by `status`.
+        promised: a report names its `records`, with the reason, even where it is not done.
+        chip_only: only an encoder in the ECON-T's arithmetic can go through it.
+        reported: a report on a design speaks of it.
+        beside: it also measures the plain model that the model's record names beside it.
+        remedy_note: what the user needs for it, where a command does not suffice.
     """
 
     name: str
-    metrics: Path
-    remedy: str
-    key_figures: tuple[str, ...]
-    encoder: Path | None = None
-    compared: Path | None = None
-    promised: tuple[Metric, ...] = ()
+    does: str
+    scope: Scope
+    module: str
+    needs: tuple[str, ...] = ()
+    form: Form | None = None
+    evidence: Evidence = Evidence.ESTIMATE
+    records: tuple[str, ...] = ()
+    key_figures: tuple[str, ...] = ()
+    promised: bool = False
+    chip_only: bool = False
+    reported: bool = True
+    beside: bool = False
+    remedy_note: str = ""
 
 
-def stages(build: Path, model: str, target: str, data: DataLayout) -> list[Stage]:
-    """All stages of one model on one target."""
-    of_model, of_target = model_layout(build, model), target_layout(build, model, target)
-    for_model = f"MODEL={of_model.folder.name}"
-    for_target = f"{for_model} TARGET={of_target.folder.name}"
-    encoder = of_model.network("encoder")
-    plain = compared_layout(of_model)
-    given = "" if data == data_layout(build, None) else f" DATA=<path of {data.folder.name}>"
-    return [
-        Stage("data", data.metrics, f"make data{given}", ("data.modules", "data.distance.occ_all")),
-        Stage(
-            "train",
-            of_model.train_metrics,
-            f"make train {for_model}",
-            ("train.val_loss", "golden.mismatches"),
-        ),
-        Stage(
-            "evaluate",
-            of_model.evaluate_metrics,
-            f"make evaluate {for_model}",
-            ("emd.mean",),
-            encoder,
-            plain.network("encoder") if plain else None,
-        ),
-        Stage(
-            "flops",
-            of_model.complexity_metrics,
-            f"make flops {for_model}",
-            ("flops.total",),
-            encoder,
-        ),
-        Stage(
-            "hls",
-            of_target.hls_metrics,
-            f"make hls {for_target}",
-            ("hls.layers",),
-            encoder,
-        ),
-        Stage(
-            "csim",
-            of_target.csim_metrics,
-            f"make csim {for_target}",
-            ("csim.mismatches",),
-            encoder,
-        ),
-        Stage(
-            "rtl",
-            of_target.rtl_metrics,
-            f"make rtl {for_target}",
-            ("fpga.lut",),
-            encoder,
-        ),
-        Stage(
-            "rtlsim",
-            of_target.rtlsim_metrics,
-            f"make rtlsim {for_target}",
-            ("rtlsim.mismatches",),
-            encoder,
-        ),
-        Stage(
-            "synth",
-            of_target.synth_metrics,
-            f"make synth {for_target}",
-            ("asic.area_um2",),
-            encoder,
-        ),
-        *_of_the_netlist(of_target, for_target, encoder),
-        *_of_the_chip(of_model, of_target, for_target),
-        _synthesis_of_the_chip(build, of_model, target),
-        *_of_the_chips_netlist(build, target),
-        Stage(
-            "vendor",
-            of_target.vendor_metrics,
-            f"make vendor {for_target} (needs Vitis HLS or Catapult: make doctor)",
-            ("latency.ns", "latency.cycles"),
-            encoder,
-        ),
-    ]
-
-
-def _of_the_netlist(of_target: TargetLayout, for_target: str, encoder: Path) -> list[Stage]:
-    """What is measured on the generated RTL's netlists."""
-    return [
-        Stage(
-            name,
-            metrics,
-            f"make {name} {for_target}",
-            key_figures,
-            encoder,
-            promised=tuple(
-                netlist_metrics(promised, GENERATED, {}, f"not done; make {name} {for_target}")
-            ),
-        )
-        for name, metrics, key_figures, promised in (
-            ("timing", of_target.timing_metrics, ("timing.critical_path_ns",), TIMING),
-            ("gatesim", of_target.gatesim_metrics, ("gatesim.mismatches",), GATESIM),
-            ("equivalence", of_target.equivalence_metrics, ("equivalence.proved",), EQUIVALENCE),
-            ("ecp5", of_target.ecp5_metrics, ("timing.ecp5.fmax_mhz",), ECP5),
-        )
-    ]
-
-
-def _of_the_chips_netlist(build: Path, target: str) -> list[Stage]:
-    """What is measured on the reconfigurable RTL's netlist, the same for all models."""
-    return [
-        Stage(name, metrics, f"make {name} TARGET={metrics.stem}", (key_figure,))
-        for name, metrics, key_figure in (
-            (
-                "timing-reconfigurable",
-                reconfigurable_timing(build, target),
-                "timing.critical_path_ns",
-            ),
-            (
-                "equivalence-reconfigurable",
-                reconfigurable_equivalence(build, target),
-                "equivalence.proved",
-            ),
-        )
-    ]
-
-
-def _synthesis_of_the_chip(build: Path, of_model: ModelLayout, target: str) -> Stage:
-    """That of the reconfigurable RTL: the same for all models, shown wherever it is done."""
-    metrics = reconfigurable_synth_metrics(build, target)
-    remedy = f"make synth-reconfigurable TARGET={metrics.stem}"
-    promised = unmeasured_synthesis(RECONFIGURABLE, f"not done; {remedy}")
-    return Stage(
+STAGES = (
+    Stage(
+        "data",
+        "generate module data, or inspect given data, against the real one",
+        Scope.DATA,
+        "data",
+        key_figures=("data.modules", "data.distance.occ_all"),
+    ),
+    Stage(
+        "train",
+        "train models of the zoo on module data",
+        Scope.MODEL,
+        "train",
+        needs=("data",),
+        key_figures=("train.val_loss", "golden.mismatches"),
+    ),
+    Stage(
+        "emd-cnn",
+        "teach a network the earth mover's distance, for use as a loss",
+        Scope.MODEL,
+        "emd_cnn",
+        needs=("train",),
+        key_figures=("emd_cnn.real.mean_absolute_error",),
+        reported=False,
+    ),
+    Stage(
+        "evaluate",
+        "measure compression quality on the validation modules",
+        Scope.MODEL,
+        "evaluate",
+        needs=("train",),
+        key_figures=("emd.mean",),
+        beside=True,
+    ),
+    Stage(
+        "flops",
+        "count FLOPs, MACs, BOPs, parameters and weight bits",
+        Scope.MODEL,
+        "flops",
+        needs=("train",),
+        key_figures=("flops.total",),
+    ),
+    Stage(
+        "graph",
+        "write the networks as TensorFlow graphs, SavedModels and ONNX",
+        Scope.MODEL,
+        "graph",
+        needs=("train",),
+        reported=False,
+    ),
+    Stage(
+        "hls",
+        "convert the trained encoder to an HLS C++ project",
+        Scope.TARGET,
+        "hls",
+        needs=("train",),
+        records=("hls.layers",),
+        key_figures=("hls.layers",),
+    ),
+    Stage(
+        "csim",
+        "compile the C++ and compare its integer codes with Keras",
+        Scope.TARGET,
+        "csim",
+        needs=("hls",),
+        evidence=Evidence.CSIM,
+        records=names_measured_by("csim"),
+        key_figures=("csim.mismatches",),
+    ),
+    Stage(
+        "rtl",
+        "make Verilog of the encoder, its weights wired in",
+        Scope.TARGET,
+        "rtl",
+        needs=("hls",),
+        form=GENERATED,
+        records=("latency.cycles", "latency.ns", "fpga.lut", "fpga.ff", "timing.critical_path_ns"),
+        key_figures=("fpga.lut",),
+    ),
+    Stage(
+        "rtlsim",
+        "simulate the Verilog and compare its integer codes with Keras",
+        Scope.TARGET,
+        "rtlsim",
+        needs=("rtl",),
+        form=GENERATED,
+        evidence=Evidence.RTLSIM,
+        records=names_measured_by("rtlsim"),
+        key_figures=("rtlsim.mismatches",),
+    ),
+    Stage(
+        "synth",
+        "map the RTL to FPGA cells and to a cell library, and count them",
+        Scope.TARGET,
+        "synth",
+        needs=("rtl",),
+        form=GENERATED,
+        evidence=Evidence.SYNTH,
+        records=names_measured_by("synth"),
+        key_figures=("asic.area_um2",),
+    ),
+    Stage(
+        "timing",
+        "find the critical path of the mapped netlist",
+        Scope.TARGET,
+        "timing",
+        needs=("synth",),
+        form=GENERATED,
+        evidence=Evidence.SYNTH,
+        records=names_measured_by("timing"),
+        key_figures=("timing.critical_path_ns",),
+        promised=True,
+    ),
+    Stage(
+        "gatesim",
+        "simulate the mapped netlist and compare its codes with Keras",
+        Scope.TARGET,
+        "gatesim",
+        needs=("synth",),
+        form=GENERATED,
+        evidence=Evidence.SYNTH,
+        records=names_measured_by("gatesim"),
+        key_figures=("gatesim.mismatches",),
+        promised=True,
+    ),
+    Stage(
+        "equivalence",
+        "prove that the mapped netlist equals the RTL",
+        Scope.TARGET,
+        "equivalence",
+        needs=("synth",),
+        form=GENERATED,
+        evidence=Evidence.SYNTH,
+        records=names_measured_by("equivalence"),
+        key_figures=("equivalence.proved",),
+        promised=True,
+    ),
+    Stage(
+        "ecp5",
+        "place and route the RTL on a Lattice ECP5 with open tools",
+        Scope.TARGET,
+        "ecp5",
+        needs=("rtl",),
+        form=GENERATED,
+        evidence=Evidence.PNR,
+        records=names_measured_by("ecp5"),
+        key_figures=("timing.ecp5.fmax_mhz",),
+        promised=True,
+    ),
+    Stage(
+        "rtlsim-reconfigurable",
+        "simulate the reconfigurable ECON-T RTL against golden model and CMS emulator",
+        Scope.TARGET,
+        "rtlsim_reconfigurable",
+        needs=("train",),
+        form=RECONFIGURABLE,
+        evidence=Evidence.RTLSIM,
+        records=names_measured_by("rtlsim"),
+        key_figures=("rtlsim.mismatches",),
+        promised=True,
+        chip_only=True,
+    ),
+    Stage(
         "synth-reconfigurable",
-        metrics,
-        remedy,
-        ("asic.area_um2",),
-        promised=tuple(promised) if _is_of_the_chip(of_model) else (),
-    )
-
-
-def _is_of_the_chip(of_model: ModelLayout) -> bool:
-    """Whether it is a model of the zoo in the ECON-T's arithmetic."""
-    return bool(((read_settings(of_model) or {}).get("model") or {}).get("econ_t"))
-
-
-def _of_the_chip(of_model: ModelLayout, of_target: TargetLayout, for_target: str) -> list[Stage]:
-    """The stages that only an encoder in the ECON-T's arithmetic can go through."""
-    if not _is_of_the_chip(of_model):
-        return []
-    remedy = f"make rtlsim-reconfigurable {for_target}"
-    return [
-        Stage(
-            "rtlsim-reconfigurable",
-            of_target.reconfigurable_metrics,
-            remedy,
-            ("rtlsim.mismatches",),
-            of_model.network("encoder"),
-            promised=tuple(rtlsim_metrics(RECONFIGURABLE, {}, f"not done; {remedy}")),
-        ),
-        Stage(
-            "gatesim-reconfigurable",
-            of_target.gatesim_reconfigurable_metrics,
-            f"make gatesim-reconfigurable {for_target}",
-            ("gatesim.mismatches",),
-            of_model.network("encoder"),
-        ),
-    ]
-
-
-def state(stage: Stage) -> StageState:
-    """How far the stage is.
-
-    Raises:
-        InputError: its metrics file is damaged.
-    """
-    return result(stage)[0]
-
-
-def result(stage: Stage) -> tuple[StageState, list[Metric]]:
-    """How far the stage is, and its metrics; those of a replaced encoder lose their values.
-
-    Raises:
-        InputError: its metrics file is damaged.
-    """
-    if not stage.metrics.is_file():
-        return StageState(stage.name, Progress.MISSING, stage.remedy), list(stage.promised)
-    metrics = read_metrics(stage.metrics)
-    written = datetime.fromtimestamp(stage.metrics.stat().st_mtime, tz=UTC)
-    if _is_stale(stage, metrics):
-        reason = f"measured on an encoder that has been replaced; {stage.remedy}"
-        return StageState(stage.name, Progress.STALE, reason, written), [
-            metric.model_copy(update={"value": None, "reason": reason}) for metric in metrics
-        ]
-    measured = [metric for metric in metrics if metric.value is not None]
-    if metrics and not measured:
-        return StageState(stage.name, Progress.SKIPPED, metrics[0].reason or "", written), metrics
-    return StageState(stage.name, Progress.DONE, _key_figure(stage, measured), written), metrics
-
-
-def _is_stale(stage: Stage, metrics: list[Metric]) -> bool:
-    encoder = stage.encoder
-    if encoder is None or not encoder.is_file():
-        return False
-    measured = {m.provenance.model_hash for m in metrics if m.provenance} - {None}
-    files = (encoder, encoder.with_stem("decoder"), stage.compared)
-    return bool(measured - {file_hash(file) for file in files if file and file.is_file()})
-
-
-def data_of_model(build: Path, model: str, data: Path | None) -> DataLayout:
-    """The data set of a design: the one named, else the one that the model was trained on."""
-    if data is not None:
-        return data_layout(build, data)
-    settings = read_settings(model_layout(build, model))
-    name = (settings or {}).get("data", {}).get("name")
-    return DataLayout(build / "data" / name) if name else data_layout(build, None)
-
-
-def _key_figure(stage: Stage, measured: list[Metric]) -> str:
-    by_name = {metric.name: metric for metric in measured}
-    for name in stage.key_figures:
-        if name in by_name:
-            metric = by_name[name]
-            return f"{name} = {format_value(metric.value)} {metric.unit}".rstrip()
-    return f"{len(measured)} figures"
+        "map the chip's own encoder, whose weights are registers: once for all models",
+        Scope.FORM,
+        "synth",
+        form=RECONFIGURABLE,
+        evidence=Evidence.SYNTH,
+        records=names_measured_by("synth"),
+        key_figures=("asic.area_um2",),
+        promised=True,
+    ),
+    Stage(
+        "timing-reconfigurable",
+        "find the critical path of that netlist",
+        Scope.FORM,
+        "timing",
+        needs=("synth-reconfigurable",),
+        form=RECONFIGURABLE,
+        evidence=Evidence.SYNTH,
+        records=names_measured_by("timing"),
+        key_figures=("timing.critical_path_ns",),
+    ),
+    Stage(
+        "gatesim-reconfigurable",
+        "simulate the reconfigurable encoder's netlist with the weights of an econ_t model",
+        Scope.TARGET,
+        "gatesim_reconfigurable",
+        needs=("train", "synth-reconfigurable"),
+        form=RECONFIGURABLE,
+        evidence=Evidence.SYNTH,
+        records=names_measured_by("gatesim"),
+        key_figures=("gatesim.mismatches",),
+        chip_only=True,
+    ),
+    Stage(
+        "equivalence-reconfigurable",
+        "prove that it equals its RTL, module by module",
+        Scope.FORM,
+        "equivalence",
+        needs=("synth-reconfigurable",),
+        form=RECONFIGURABLE,
+        evidence=Evidence.SYNTH,
+        records=names_measured_by("equivalence"),
+        key_figures=("equivalence.proved",),
+    ),
+    Stage(
+        "vendor",
+        "run vendor tools (Vitis HLS, Catapult) on the HLS projects",
+        Scope.TARGET,
+        "vendor",
+        needs=("hls",),
+        key_figures=("latency.ns", "latency.cycles"),
+        remedy_note="needs Vitis HLS or Catapult: make doctor",
+    ),
+)
+BY_NAME = {stage.name: stage for stage in STAGES}

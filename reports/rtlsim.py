@@ -1,22 +1,16 @@
-"""The records of an RTL simulation: the same names for every form of the design."""
+"""To go once no step imports it: reports/catalogue.py makes the records."""
 
 from collections.abc import Mapping
 
-from reports.form_metrics import Names, form_metrics
+from hw.forms import FORMS
+from reports.catalogue import names_measured_by, records
 from reports.metrics import Evidence, Metric
-
-_NAMES: Names = (
-    ("rtlsim.vectors", "vectors", None),
-    ("rtlsim.mismatches", "vectors", "lower"),
-    ("rtlsim.vectors_per_second", "vectors/s", "higher"),
-    ("latency.cycles", "cycles", "lower"),
-    ("latency.ns", "ns", "lower"),
-    ("ii.cycles", "cycles", "lower"),
-)
 
 
 def rtlsim_metrics(
     variant: str, figures: Mapping[str, float], reason: str | None = None
 ) -> list[Metric]:
-    """Records of the figures measured, by metric name; else as `form_metrics`."""
-    return form_metrics(_NAMES, Evidence.RTLSIM, variant, figures, reason)
+    """Records of an RTL simulation."""
+    form = {form.name: form for form in FORMS}[variant]
+    names = names_measured_by("rtlsim")
+    return records(figures, evidence=Evidence.RTLSIM, form=form, reason=reason, names=names)

@@ -85,6 +85,14 @@ class LayerTrace:
     codes: Codes
 
 
+def in_words(first: Difference) -> str:
+    """The first difference: which vector and output, and both codes."""
+    return (
+        f"first difference: vector {first.vector} ({first.origin}), output {first.output}: "
+        f"expected code {first.expected}, found {first.found}"
+    )
+
+
 def compare(expected: Codes, found: Codes, origins: Sequence[str]) -> Comparison:
     """Compare integer codes of shape (n, outputs); `origins` names the n vectors.
 

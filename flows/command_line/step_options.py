@@ -1,18 +1,15 @@
 """Options that several steps share, and the bounds of their numbers."""
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, DEFAULT_TARGET
-from hw.foundation.errors import CheckFailed, InputError
+from hw.foundation.errors import InputError
 
 VECTORS = 100_000
 """Modules in a comparison of codes, besides the directed set."""
 
-OR_VERDICT = (
+LEAVE_VERDICT = (
     "where it cannot be done or finds a difference, record and tell that and succeed: the report "
     "gives the verdict"
 )
@@ -40,7 +37,12 @@ def add_design(
         target: what the step takes of the target.
     """
     add_model(parser)
-    parser.add_argument("--target", default=DEFAULT_TARGET, help=target)
+    add_target(parser, target)
+
+
+def add_target(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--target`."""
+    parser.add_argument("--target", default=DEFAULT_TARGET, help=what)
 
 
 def add_stimulus(
@@ -49,7 +51,7 @@ def add_stimulus(
     seed: str = "seed of the directed set and of generated modules",
     default: int = VECTORS,
 ) -> None:
-    """`--vectors` and `--seed`, which `check_stimulus` checks.
+    """`--vectors` and `--seed`, which `check_options` checks.
 
     Args:
         modules, seed: what they are in this step.
@@ -64,43 +66,22 @@ def add_or_skip(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--or-skip", action="store_true", help=what)
 
 
-@contextmanager
-def or_verdict(
-    arguments: argparse.Namespace,
-    step: str,
-    reasons: tuple[type[Exception], ...],
-    record: Callable[[str], None],
-) -> Iterator[None]:
-    """Carry out a step that has `add_or_skip(parser, OR_VERDICT)`.
-
-    Args:
-        reasons: errors for which it cannot be done.
-        record: writes why, in place of results.
-
-    Raises:
-        Exception: any of the step's; with `--or-skip` neither these nor CheckFailed.
-    """
-    try:
-        yield
-    except reasons as error:
-        if not arguments.or_skip:
-            raise
-        record(str(error))
-        print(f"{step} skipped: {error}")
-    except CheckFailed as error:
-        if not arguments.or_skip:
-            raise
-        print(f"error: {error}", file=sys.stderr)
+def add_seconds(parser: argparse.ArgumentParser, default: float, what: str) -> None:
+    """`--seconds`: the time after which a step gives up."""
+    parser.add_argument("--seconds", type=float, default=default, metavar="SECONDS", help=what)
 
 
-def check_stimulus(arguments: argparse.Namespace) -> None:
-    """Refuse numbers of vectors or seeds that are none.
+def check_options(arguments: argparse.Namespace) -> None:
+    """Refuse numbers of vectors, seeds or seconds with which nothing can be done.
 
     Raises:
         InputError: names the option.
     """
-    require_at_least(1, arguments, "vectors")
-    require_at_least(0, arguments, "seed")
+    for name, least in (("vectors", 1), ("seed", 0)):
+        if hasattr(arguments, name):
+            require_at_least(least, arguments, name)
+    if getattr(arguments, "seconds", 1) <= 0:
+        raise InputError(f"--seconds {arguments.seconds:g}: give a number above 0")
 
 
 def require_at_least(least: int, arguments: argparse.Namespace, *names: str) -> None:
@@ -112,13 +93,3 @@ def require_at_least(least: int, arguments: argparse.Namespace, *names: str) -> 
     for name in names:
         if (value := getattr(arguments, name)) < least:
             raise InputError(f"--{name} {value}: give a number of at least {least}")
-
-
-def require_some_seconds(arguments: argparse.Namespace) -> None:
-    """Refuse a `--seconds` in which nothing can be done.
-
-    Raises:
-        InputError: names the option.
-    """
-    if arguments.seconds <= 0:
-        raise InputError(f"--seconds {arguments.seconds:g}: give a number above 0")

@@ -130,7 +130,7 @@ def _quality(layout: ModelLayout) -> list[_Draw]:
 
 
 def _budget(layout: ModelLayout) -> Picture:
-    return budget_picture(read_metrics(layout.evaluate_metrics), layout.folder.name)
+    return budget_picture(read_metrics(layout.metrics("evaluate")), layout.folder.name)
 
 
 def _network(layout: ModelLayout) -> Gallery:

@@ -14,36 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from reports.catalogue import Value
 
 from flows.artefacts.chip_block import RECORDED, BlockOutcome, Modules, check_block
-from flows.artefacts.validation import read_validation
+from flows.artefacts.encoder import trained_encoder
+from flows.artefacts.hls_project import hls_project
+from flows.artefacts.stimulus import expected_codes, vector_groups
 from flows.command_line.progress import progress
-from flows.command_line.step_options import (
-    OR_VERDICT,
-    add_design,
-    add_or_skip,
-    add_stimulus,
-    check_stimulus,
-    or_verdict,
-)
-from flows.layout import (
-    ModelLayout,
-    TargetLayout,
-    model_layout,
-    target_layout,
-)
-from flows.provenance import file_hash, provenance
+from flows.command_line.step_options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
+from flows.frame import Found
+from flows.layout import DesignLayout, TargetLayout
+from flows.stages import Stage
 from hw.foundation.atomic_file import write_text
-from hw.foundation.errors import CheckFailed, InputError, ToolMissing
-from hw.foundation.fixed_point import Codes, FixedFormat
-from hw.hls.conversion import HlsProject, NoFixedPoint, read_project
-from reports.metrics import Evidence, Metric, read_metrics, with_provenance, write_metrics
+from hw.foundation.errors import ToolMissing
+from hw.foundation.fixed_point import Codes
+from hw.hls.conversion import NoFixedPoint
 from testbench.comparison import (
     Comparison,
-    Difference,
     LayerDifference,
     compare,
     first_differing_layer,
+    in_words,
 )
 from testbench.simulators.csim import (
     COMPILER,
@@ -52,15 +43,9 @@ from testbench.simulators.csim import (
     compiler_version,
     weight_differences,
 )
-from testbench.stimulus import directed_images
-from testbench.vectors import (
-    Images,
-    Reference,
-    VectorGroup,
-    evenly_spaced,
-    module_group,
-    reference,
-)
+from testbench.vectors import Images, Reference, VectorGroup
+
+CANNOT = (NoFixedPoint, ToolMissing)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,21 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="vectors of the CMS emulator, as the conformance step takes them: the whole chip "
         "block of an encoder in the ECON-T's arithmetic is compared with them, if they are there",
     )
-    add_or_skip(parser, OR_VERDICT)
-
-
-def run(arguments: argparse.Namespace) -> None:
-    check_stimulus(arguments)
-    of_model = model_layout(arguments.build, arguments.model)
-    layout = target_layout(arguments.build, arguments.model, arguments.target)
-    layout.csim_metrics.unlink(missing_ok=True)
-    layout.csim_difference.unlink(missing_ok=True)
-
-    def record(reason: str) -> None:
-        write_metrics(layout.csim_metrics, _skipped(reason, of_model.network("encoder")))
-
-    with or_verdict(arguments, "csim", (NoFixedPoint, ToolMissing), record):
-        _simulate(of_model, layout, arguments.vectors, arguments.seed, arguments.recorded)
+    add_or_skip(parser, LEAVE_VERDICT)
 
 
 @dataclass(frozen=True)
@@ -134,18 +105,17 @@ class _Outcome:
         return next((count for count in found if count), 0)
 
 
-def _simulate(
-    of_model: ModelLayout, layout: TargetLayout, vectors: int, seed: int, recorded: Path
-) -> None:
-    encoder_file = of_model.network("encoder")
-    project = hls_project(layout, encoder_file)
+def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -> Found:
+    layout = design.target
+    layout.csim_difference.unlink(missing_ok=True)
+    project = hls_project(design)
     print(f"compiling {layout.hls}", file=sys.stderr, flush=True)
     simulator = compile_project(layout.hls, project, layout.csim)
 
     from models.networks.encoder import load_network
 
-    encoder = load_network(encoder_file)
-    groups = vector_groups(of_model, encoder, vectors, seed)
+    encoder = load_network(trained_encoder(design.model))
+    groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)
     images = np.concatenate([group.images for group in groups])
     origins = [origin for group in groups for origin in group.origins]
     expected = expected_codes(encoder, groups, project.output.fixed, len(images))
@@ -165,7 +135,7 @@ def _simulate(
         messages.append(outcome.difference)
         _write_difference(layout.csim_difference, case, outcome)
     golden = _compare_with_golden_model(case, found)
-    block = _check_block(case, layout, groups, seed, recorded)
+    block = _check_block(case, layout, groups, arguments.seed, arguments.recorded)
     outcome = replace(outcome, golden=golden, block=block)
     if golden and golden.first:
         messages.append(
@@ -173,114 +143,21 @@ def _simulate(
             f"{in_words(golden.first)}"
         )
     messages += block.failures if block else ()
-    message = "; ".join(messages) or None
-
-    source = provenance(
-        model_hash=project.encoder_hash,
-        data_hash=file_hash(of_model.validation),
-        seed=seed,
-        packages=("hls4ml", "tf-keras", "qkeras"),
-        tools={COMPILER: compiler_version()},
-    )
-    metrics = _metrics(case, outcome, groups, rate, message)
-    write_metrics(layout.csim_metrics, with_provenance(metrics, source))
-    if message:
-        raise CheckFailed(f"{of_model.folder.name} on {project.target.name}: {message}")
     kinds = ", ".join(f"{len(group.images):,} {group.kind}" for group in groups)
     of_whom = " of Keras, golden model and C++" if golden else ""
-    print(
+    passed = (
         f"csim passed: {len(images):,} vectors ({kinds}), 0 mismatches{of_whom}, "
         f"{rate:,.0f} vectors/s"
     )
-    if block:
-        print(block.summary)
-
-
-def hls_project(layout: TargetLayout, encoder_file: Path) -> HlsProject:
-    """The record of the HLS project, which must have been made from this encoder.
-
-    Raises:
-        NoFixedPoint: the hls step was skipped.
-        InputError: there is no encoder or no project, or it is another encoder's.
-    """
-    if not encoder_file.is_file():
-        raise InputError(
-            f"{encoder_file}: no such file; train the model first: make train "
-            f"MODEL={layout.folder.parent.name}"
-        )
-    if not layout.hls.is_dir() and layout.hls_metrics.is_file():
-        skipped = [m for m in read_metrics(layout.hls_metrics) if m.value is None]
-        if skipped:
-            raise NoFixedPoint(skipped[0].reason)
-    project = read_project(layout.hls)
-    if project.encoder_hash != file_hash(encoder_file):
-        raise InputError(
-            f"{layout.hls} was not made from {encoder_file}; run the hls step anew: "
-            f"make hls MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
-        )
-    return project
-
-
-def vector_groups(
-    of_model: ModelLayout, encoder: Any, vectors: int, seed: int
-) -> list[VectorGroup]:
-    """The vectors of a comparison: directed, golden where there are any, and modules.
-
-    Args:
-        vectors: modules, those of the validation first, evenly spaced over all.
-
-    Raises:
-        NoFixedPoint: the encoder's input is not quantised.
-        InputError: a file of the model is missing or damaged.
-    """
-    from models.networks.number_formats import input_format
-
-    number = input_format(encoder)
-    if number is None:
-        raise NoFixedPoint("the encoder's input is not quantised")
-    validation = read_validation(of_model)
-    names, images = directed_images(validation.arrangement, number, seed)
-    groups = [VectorGroup("directed", images, names)]
-    if of_model.golden.is_file():
-        groups.append(_golden(of_model.golden))
-    chosen = evenly_spaced(len(validation.calq), vectors)
-    calq = validation.calq[chosen]
-    groups.append(module_group("validation", validation.to_images(calq), chosen.tolist(), calq))
-    lacking = vectors - len(chosen)
-    if lacking > 0:
-        from models.data.generator import generate_modules
-
-        with progress("generating modules", lacking) as advance:
-            calq = generate_modules(lacking, seed, progress=advance).calq
-        groups.append(module_group("generated", validation.to_images(calq), calq=calq))
-    return groups
-
-
-def _golden(file: Path) -> VectorGroup:
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            images, latents = stored["images"], stored["latents"]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{file}: cannot be read: {error}; import the model anew") from error
-    names = [f"golden vector {index}" for index in range(len(images))]
-    return VectorGroup("golden", images, names, latents)
-
-
-def expected_codes(
-    encoder: Any, groups: Sequence[VectorGroup], output_format: FixedFormat, total: int
-) -> Reference:
-    """The codes that a design with this output format should give for `total` vectors.
-
-    Raises:
-        CheckFailed: the encoder's outputs have no integer codes.
-    """
-    try:
-        with progress("Keras", total) as advance:
-            return reference(encoder, groups, output_format, advance)
-    except ValueError as error:
-        raise CheckFailed(
-            f"the encoder's outputs have no integer codes: {error}; quantise its output"
-        ) from error
+    return Found(
+        _values(case, outcome, groups, rate, undecided=bool(messages)),
+        more=block.metrics if block else (),
+        failure="; ".join(messages) or None,
+        told=(passed, *([block.summary] if block else ())),
+        packages=("hls4ml", "tf-keras", "qkeras"),
+        tools={COMPILER: compiler_version()},
+        of_modules=True,
+    )
 
 
 # --- the comparison ------------------------------------------------------------------------------
@@ -298,14 +175,6 @@ def _compare(case: _Case, found: Codes, *, text_weights: bool = False) -> _Outco
         f"2**-{expected.fraction}); {where}"
     )
     return _Outcome(comparison, found, difference, layer)
-
-
-def in_words(first: Difference) -> str:
-    """The first difference: which vector and output, and both codes."""
-    return (
-        f"first difference: vector {first.vector} ({first.origin}), output {first.output}: "
-        f"expected code {first.expected}, found {first.found}"
-    )
 
 
 def _compare_with_golden_model(case: _Case, found: Codes) -> Comparison | None:
@@ -361,7 +230,6 @@ def _locate(case: _Case, vector: int, *, text_weights: bool) -> tuple[LayerDiffe
     )
 
 
-# --- results -------------------------------------------------------------------------------------
 def _write_difference(file: Path, case: _Case, outcome: _Outcome) -> None:
     first = outcome.comparison.first
     assert first is not None
@@ -376,59 +244,36 @@ def _write_difference(file: Path, case: _Case, outcome: _Outcome) -> None:
     write_text(file, json.dumps(content, indent=1) + "\n")
 
 
-def _metric(name: str, value: float | None, unit: str, **more: Any) -> Metric:
-    return Metric(name=name, value=value, unit=unit, evidence=Evidence.CSIM, **more)
-
-
-def _metrics(
+def _values(
     case: _Case,
     outcome: _Outcome,
     groups: Sequence[VectorGroup],
     rate: float,
-    message: str | None,
-) -> list[Metric]:
+    *,
+    undecided: bool,
+) -> dict[str, Value]:
+    """The figures by metric name.
+
+    Args:
+        undecided: something is wrong; where no vector differs (weight files that disagree without
+            changing a latent), no count of vectors tells it, and there is none.
+    """
     comparison, golden, mismatches = outcome.comparison, outcome.golden, outcome.mismatches
-    # weight files that disagree without changing a latent: no count of vectors tells that
-    undecided = message is not None and not mismatches
-    metrics = [
-        _metric("csim.vectors", comparison.vectors, "vectors"),
-        _metric(
-            "csim.mismatches",
-            None if undecided else mismatches,
-            "vectors",
-            better="lower",
-            reason=message,
-        ),
-        _metric("csim.mismatching_codes", comparison.mismatching_codes, "codes", better="lower"),
-        _metric("csim.vectors_per_second", round(rate), "vectors/s", better="higher"),
-    ]
+    values: dict[str, Value] = {"csim.vectors": comparison.vectors}
+    if mismatches or not undecided:
+        values["csim.mismatches"] = mismatches
+    values["csim.mismatching_codes"] = comparison.mismatching_codes
+    values["csim.vectors_per_second"] = round(rate)
     if golden:
-        name, wrong = "csim.golden_model", golden.mismatches
-        metrics += [
-            _metric(f"{name}.vectors", golden.vectors, "vectors"),
-            _metric(f"{name}.mismatches", wrong, "vectors", better="lower"),
-        ]
-    metrics += outcome.block.metrics if outcome.block else ()
+        values["csim.golden_model.vectors"] = golden.vectors
+        values["csim.golden_model.mismatches"] = golden.mismatches
     start = 0
     for group in groups:
         end = start + len(group.images)
-        metrics.append(_metric(f"csim.vectors.{group.kind}", end - start, "vectors"))
+        values[f"csim.vectors.{group.kind}"] = end - start
         if group.kind == "golden":
             wrong = (case.expected.codes[start:end] != outcome.found[start:end]).any(axis=1)
-            metrics += [
-                _metric("csim.golden.vectors", end - start, "vectors"),
-                _metric("csim.golden.mismatches", int(wrong.sum()), "vectors", better="lower"),
-            ]
+            values["csim.golden.vectors"] = end - start
+            values["csim.golden.mismatches"] = int(wrong.sum())
         start = end
-    return metrics
-
-
-def _skipped(reason: str, encoder_file: Path) -> list[Metric]:
-    why = {
-        "reason": reason,
-        "provenance": provenance(model_hash=file_hash(encoder_file)),
-    }
-    return [
-        _metric("csim.vectors", None, "vectors", **why),
-        _metric("csim.mismatches", None, "vectors", better="lower", **why),
-    ]
+    return values

@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     for line in describe_baselines(metrics):
         print(line)
-    print(f"wrote {layout.evaluate_metrics}")
+    print(f"wrote {layout.metrics('evaluate')}")
 
 
 def evaluate(
@@ -179,7 +179,7 @@ def evaluate(
         metrics += baseline_metrics(others, where, links, full=full)
     metrics = with_provenance(metrics, source)
     metrics += of_arithmetic
-    write_metrics(layout.evaluate_metrics, metrics)
+    write_metrics(layout.metrics("evaluate"), metrics)
     if skip_plot:
         shutil.rmtree(layout.plots, ignore_errors=True)  # pictures of an earlier evaluation
     else:

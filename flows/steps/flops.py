@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         layout = model_layout(arguments.build, arguments.model)
         metrics = count(layout)
-        write_metrics(layout.complexity_metrics, metrics)
+        write_metrics(layout.metrics("flops"), metrics)
         _show_metrics(metrics)
 
 

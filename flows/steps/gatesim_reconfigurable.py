@@ -9,49 +9,38 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from flows.command_line.progress import progress
-from flows.command_line.step_options import (
-    OR_VERDICT,
-    add_build,
-    add_or_skip,
-    add_stimulus,
-    check_stimulus,
-    or_verdict,
-)
-from flows.layout import (
-    DEFAULT_TARGET,
-    ModelLayout,
-    TargetLayout,
-    model_layout,
-    reconfigurable_synth,
-    target_layout,
-)
-from flows.provenance import file_hash, provenance
-from flows.steps.csim import in_words, vector_groups
-from flows.steps.rtlsim_reconfigurable import (
+from flows.artefacts.chip_encoder import (
     add_recorded,
     chip_encoder,
     emulator_metrics,
     encoder_sets,
     recorded_by_emulator,
 )
-from flows.steps.synth import ASIC, RECONFIGURABLE_TOP
-from flows.steps.timing import cell_library
+from flows.artefacts.netlists import RECONFIGURABLE_TOP, cell_library, mapped_folder
+from flows.artefacts.stimulus import vector_groups
+from flows.command_line.progress import progress
+from flows.command_line.step_options import (
+    LEAVE_VERDICT,
+    add_build,
+    add_or_skip,
+    add_stimulus,
+    add_target,
+)
+from flows.frame import Found
+from flows.layout import DesignLayout
+from flows.stages import Stage
+from hw.forms import RECONFIGURABLE
 from hw.foundation.errors import CheckFailed, ToolMissing
 from hw.netlist.gate_netlist import mapped_netlist
 from hw.open_tools.yosys import DISTRIBUTION
 from hw.targets.target import load_target
-from reports.form_metrics import Value
-from reports.metrics import Evidence, with_provenance, write_metrics
-from reports.netlist import GATESIM, netlist_metrics
-from reports.side_by_side import RECONFIGURABLE
-from testbench.comparison import Comparison, compare
+from reports.catalogue import Value
+from testbench.comparison import Comparison, compare, in_words
 from testbench.simulators.gatesim import simulate
 from testbench.simulators.rtlsim import Read, RtlRun, Step
 
@@ -60,87 +49,58 @@ if TYPE_CHECKING:
     from testbench.econ_t.golden_model import AutoencoderStages
     from testbench.econ_t.reconfigurable import EncoderSet, Pair
 
+CANNOT = (ToolMissing,)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_build(parser)
     parser.add_argument("--model", default="econ_t", help="model in the chip's arithmetic")
-    parser.add_argument(
-        "--target", default=DEFAULT_TARGET, help="hardware target: its Liberty file"
-    )
+    add_target(parser, "hardware target: its Liberty file")
     add_stimulus(
         parser, "modules that the netlist runs", "seed of random weights and of generated modules"
     )
     add_recorded(parser)
-    add_or_skip(parser, OR_VERDICT)
+    add_or_skip(parser, LEAVE_VERDICT)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    check_stimulus(arguments)
-    of_model = model_layout(arguments.build, arguments.model)
-    layout = target_layout(arguments.build, arguments.model, arguments.target)
-    layout.gatesim_reconfigurable_metrics.unlink(missing_ok=True)
-    results = _Results(layout, of_model, arguments.seed, arguments.recorded)
-
-    def record(reason: str) -> None:
-        results.write({}, None, reason)
-
-    with or_verdict(arguments, "gatesim", (ToolMissing,), record):
-        _simulate(results, arguments)
-
-
-@dataclass(frozen=True)
-class _Results:
-    """Where the results go, and what they are of."""
-
-    layout: TargetLayout
-    of_model: ModelLayout
-    seed: int
-    recorded: Path
-
-    def write(
-        self, values: dict[str, Value], emulator: Comparison | None, reason: str | None
-    ) -> None:
-        source = provenance(
-            model_hash=file_hash(self.of_model.network("encoder")),
-            data_hash=file_hash(self.of_model.validation),
-            seed=self.seed,
-            packages=("tf-keras", "qkeras", DISTRIBUTION),
-        )
-        metrics = [
-            *netlist_metrics(GATESIM, RECONFIGURABLE, values, reason),
-            *emulator_metrics("gatesim", Evidence.SYNTH, emulator, self.recorded),
-        ]
-        write_metrics(self.layout.gatesim_reconfigurable_metrics, with_provenance(metrics, source))
-
-
-def _simulate(results: _Results, arguments: argparse.Namespace) -> None:
-    encoder, weights = chip_encoder(results.of_model)
+def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -> Found:
+    encoder, weights = chip_encoder(design.model)
 
     from testbench.econ_t.reconfigurable import encoder_design, encoder_stimulus, weight_writes
 
     print(f"reading the netlist of {RECONFIGURABLE_TOP}", file=sys.stderr, flush=True)
     library = cell_library(load_target(arguments.target))
-    folder = reconfigurable_synth(arguments.build) / ASIC
-    netlist = mapped_netlist(folder, RECONFIGURABLE_TOP, library)
-    groups = vector_groups(results.of_model, encoder, arguments.vectors, arguments.seed)
-    chip = encoder_stimulus(encoder_sets(results.of_model, weights, groups, arguments.seed))
+    netlist = mapped_netlist(mapped_folder(design, RECONFIGURABLE), RECONFIGURABLE_TOP, library)
+    groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)
+    chip = encoder_stimulus(encoder_sets(design.model, weights, groups, arguments.seed))
     written = weight_writes(weights)
     steps: list[Step] = [*chip.steps, Read([address for address, _ in written])]
-    recorded = [_Recorded.of(item) for item in recorded_by_emulator(results.recorded)]
+    recorded = [_Recorded.of(item) for item in recorded_by_emulator(arguments.recorded)]
     if recorded:
         steps += encoder_stimulus([item.vectors for item in recorded]).steps
     vectors = len(chip.origins) + sum(len(item.vectors.inputs) for item in recorded)
     values: dict[str, Value] = {"gatesim.vectors": vectors}
-    design = encoder_design()
+
+    def found(failure: str | None, emulator: Comparison | None, *told: str) -> Found:
+        return Found(
+            values,
+            more=emulator_metrics("gatesim", stage.evidence, emulator, arguments.recorded),
+            failure=failure,
+            subject=f"netlist of {RECONFIGURABLE_TOP}",
+            told=told,
+            packages=("tf-keras", "qkeras", DISTRIBUTION),
+            of_modules=True,
+        )
+
+    rtl = encoder_design()
     try:
         with progress("gate-level simulation", vectors) as advance:
-            ran = simulate(netlist, design, steps, advance)
-        if ran.latency != design.verilog.parameters["LATENCY"]:
+            ran = simulate(netlist, rtl, steps, advance)
+        if ran.latency != rtl.verilog.parameters["LATENCY"]:
             raise CheckFailed(f"latency {ran.latency} clocks is not that of the RTL")
         _check_reads(ran, written)
     except CheckFailed as error:
-        results.write(values, None, str(error))
-        raise
+        return found(str(error), None)
     count = len(chip.origins)
     failures = []
     encoded = compare(chip.expected, ran.codes[:count], chip.origins)
@@ -154,16 +114,14 @@ def _simulate(results: _Results, arguments: argparse.Namespace) -> None:
         "gatesim.mismatches": encoded.mismatches + (emulator.mismatches if emulator else 0),
         "gatesim.vectors_per_second": round(rate),
     }
-    message = "; ".join(failures) or None
-    results.write(values, emulator, message)
-    if message:
-        raise CheckFailed(f"netlist of {RECONFIGURABLE_TOP}: {message}")
-    print(
+    told = [
         f"gatesim passed: {count:,} vectors, 0 mismatches of golden model and netlist, "
         f"{len(written):,} bytes of weights read back, {rate:,.0f} vectors/s"
-    )
+    ]
     if emulator:
-        print(f"on the CMS emulator's vectors: {emulator.vectors:,} BX, 0 mismatches of links")
+        compared = f"{emulator.vectors:,} BX"
+        told.append(f"on the CMS emulator's vectors: {compared}, 0 mismatches of links")
+    return found("; ".join(failures) or None, emulator, *told)
 
 
 def _check_reads(ran: RtlRun, written: Sequence["Pair"]) -> None:

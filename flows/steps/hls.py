@@ -2,21 +2,22 @@
 
 import argparse
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 from flows.artefacts.chip_block import make_block
+from flows.artefacts.encoder import trained_encoder
+from flows.artefacts.hls_project import for_hls4ml
 from flows.command_line.step_options import add_design, add_or_skip
-from flows.layout import (
-    TargetLayout,
-    model_layout,
-    target_layout,
-)
-from flows.provenance import file_hash, provenance
-from hw.foundation.errors import InputError
+from flows.frame import Found
+from flows.layout import DesignLayout, TargetLayout
+from flows.provenance import file_hash
+from flows.stages import Stage
 from hw.foundation.fixed_point import parse_format
-from hw.hls.conversion import HlsProject, NoFixedPoint, NumberFormats, convert, write_layer_types
+from hw.hls.conversion import HlsProject, NoFixedPoint, convert, write_layer_types
 from hw.targets.target import load_target, target_names
-from reports.metrics import Metric, write_metrics
+
+CANNOT = (NoFixedPoint,)
 
 _FLOAT32_BITS = 25  # a sign, and 24 digits in which Keras computes exactly
 
@@ -28,54 +29,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_or_skip(parser, "where the encoder is not in fixed point, record that and succeed")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -> Found:
     target = load_target(arguments.target)
-    layout = target_layout(arguments.build, arguments.model, arguments.target)
-    encoder_file = model_layout(arguments.build, arguments.model).network("encoder")
-    if not encoder_file.is_file():
-        raise InputError(
-            f"{encoder_file}: no such file; train the model first: make train "
-            f"MODEL={encoder_file.parent.parent.name}"
-        )
+    layout, encoder_file = design.target, trained_encoder(design.model)
     _discard(layout)
     from models.networks.econ_t_encoder import has_chip_arithmetic
     from models.networks.encoder import load_network
 
     encoder = load_network(encoder_file)
-    try:
-        _require_fixed_point(encoder)
-        network, formats = for_hls4ml(encoder)
-        _, project = convert(
-            network,
-            target,
-            layout.hls,
-            encoder_hash=file_hash(encoder_file),
-            log=layout.folder / "hls.log",
-            formats=formats,
-        )
-    except NoFixedPoint as error:
-        if not arguments.or_skip:
-            raise
-        source = provenance(model_hash=file_hash(encoder_file))
-        skipped = Metric(name="hls.layers", value=None, reason=str(error), provenance=source)
-        write_metrics(layout.hls_metrics, [skipped])
-        print(f"hls skipped: {error}")
-        return
-    block = make_block(target, layout) if has_chip_arithmetic(encoder) else None
+    _require_fixed_point(encoder)
+    network, formats = for_hls4ml(encoder)
+    _, project = convert(
+        network,
+        target,
+        layout.hls,
+        encoder_hash=file_hash(encoder_file),
+        log=layout.folder / "hls.log",
+        formats=formats,
+    )
+    block = (make_block(target, layout),) if has_chip_arithmetic(encoder) else ()
     write_layer_types(layout.hls_types, project.layers)
-    write_metrics(layout.hls_metrics, _metrics(project))
-    _show(project, layout)
-    if block:
-        print(block)
+    widest = max(parse_format(layer.result).width for layer in project.layers)
+    return Found(
+        {"hls.layers": len(project.layers), "hls.widest_result": widest},
+        packages=("hls4ml",),
+        told=(*_in_words(project, layout), *block),
+    )
 
 
 def _discard(layout: TargetLayout) -> None:
     """Remove what an earlier run left: nothing may be taken for the present encoder's."""
     for folder in (layout.hls, layout.block):
         shutil.rmtree(folder, ignore_errors=True)
-    layout.hls_types.unlink(missing_ok=True)
-    layout.hls_metrics.unlink(missing_ok=True)
-    layout.vendor_metrics.unlink(missing_ok=True)
+    layout.metrics("vendor").unlink(missing_ok=True)
 
 
 def _require_fixed_point(encoder: Any) -> None:
@@ -95,40 +81,15 @@ def _require_fixed_point(encoder: Any) -> None:
         )
 
 
-def for_hls4ml(encoder: Any) -> tuple[Any, NumberFormats | None]:
-    """What hls4ml converts, and the number formats with which that equals the encoder; None for
-    those that hls4ml finds."""
-    from models.networks.econ_t_encoder import has_chip_arithmetic, hls_formats, plain_twin
-
-    if has_chip_arithmetic(encoder):
-        return plain_twin(encoder), hls_formats(encoder)
-    return encoder, None
-
-
-def _metrics(project: HlsProject) -> list[Metric]:
-    source = provenance(model_hash=project.encoder_hash, packages=("hls4ml",))
-    widest = max(parse_format(layer.result).width for layer in project.layers)
-    return [
-        Metric(name="hls.layers", value=len(project.layers), unit="layers", provenance=source),
-        Metric(
-            name="hls.widest_result",
-            value=widest,
-            unit="bits",
-            better="lower",
-            provenance=source,
-        ),
-    ]
-
-
-def _show(project: HlsProject, layout: TargetLayout) -> None:
+def _in_words(project: HlsProject, layout: TargetLayout) -> Iterator[str]:
     width = max(len(layer.name) for layer in project.layers)
     for layer in project.layers:
         weight = f"  weights {layer.weight}" if layer.weight else ""
-        print(f"  {layer.name:<{width}}  {layer.kind:<12} {layer.result}{weight}")
+        yield f"  {layer.name:<{width}}  {layer.kind:<12} {layer.result}{weight}"
         if parse_format(layer.result).width > _FLOAT32_BITS:
-            print(f"  {'':<{width}}  wider than float32, in which Keras may round it")
+            yield f"  {'':<{width}}  wider than float32, in which Keras may round it"
     target = project.target
-    print(
+    yield (
         f"{target.backend} project for {target.technology}, {target.clock_period_ns:g} ns, "
         f"{target.io_type}: {layout.hls}"
     )

@@ -1,7 +1,6 @@
 """Take a foreign trained encoder (Keras or QKeras, JSON + HDF5) through the whole flow."""
 
 import argparse
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -246,10 +245,8 @@ def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse
 
 
 def _step(name: str, *options: str) -> None:
-    from flows.__main__ import STEPS
+    from flows.__main__ import carry_out, load_command
 
-    step = importlib.import_module(STEPS[name][0])
-    parser = argparse.ArgumentParser(prog=f"python -m flows {name}")
-    step.add_arguments(parser)
-    if status := step.run(parser.parse_args(options)):
+    _, parser = load_command(name)
+    if status := carry_out(name, parser.parse_args(options)):
         raise CheckFailed(f"step {name} ended with status {status}")

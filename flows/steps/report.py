@@ -4,16 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
+from flows.artefacts.stage_results import design_of, remedy, result, stages_of
+from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
 from flows.command_line.step_options import add_design
-from flows.layout import (
-    TargetLayout,
-    model_layout,
-    target_layout,
-)
+from flows.layout import TargetLayout, model_layout, target_layout
 from flows.provenance import file_hash, provenance
-from flows.stages import data_of_model, result, stages
-from flows.steps.vendor import vendor_metrics
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import CheckFailed, InputError
 from hw.foundation.strict_config import did_you_mean
@@ -87,19 +83,19 @@ def collect(
 
     demanded = load_target(target)
     _refuse_unknown(build, model)
-    of_model, of_target = model_layout(build, model), target_layout(build, model, target)
-    of_data = data_of_model(build, model, data)
+    design = design_of(build, model, target, data)
+    of_model, of_target, of_data = design.model, design.target, design.data
     if data and not data.exists() and not of_data.metrics.is_file():
         raise InputError(f"--data {data}: no such file or folder, and never inspected")
     encoder = of_model.network("encoder")
-    steps = stages(build, model, target, of_data)
-    results = [result(step) for step in steps]
+    stages = stages_of(design)
+    results = [result(stage, design) for stage in stages]
     states = {found.name: found for found, _ in results}
     metrics = [metric for _, measured in results for metric in measured]
     hls_is_stale = states["hls"].progress is Progress.STALE
     if not hls_is_stale and states["vendor"].progress is Progress.MISSING:
         metrics += vendor_metrics(of_target, None)  # of tools run by hand
-    by_name = {step.name: step.remedy for step in steps}
+    by_name = {stage.name: remedy(stage, design) for stage in stages}
     remedies = {name: f"not done; {remedy}" for name, remedy in by_name.items()}
     summary = summarise(
         of_model.folder.name,

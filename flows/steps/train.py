@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int | None:
         except KeyboardInterrupt:
             print(f"\ninterrupted; {_how_to_go_on(layout)}", flush=True)
             return 130
-        figures[spec.name] = read_metrics(layout.train_metrics)
+        figures[spec.name] = read_metrics(layout.metrics("train"))
         if not arguments.trainOnly:
             from flows.steps.evaluate import evaluate
 
@@ -387,7 +387,7 @@ def _publish(
     encoder, validation = trained.networks["encoder"], sample.validation
     with staged(layout, keep=trained.history is None) as staging:
         if trained.history is None:
-            metrics = read_metrics(layout.train_metrics)
+            metrics = read_metrics(layout.metrics("train"))
         else:
             write_networks(staging, trained.networks)
             write_json(staging.at(layout.history), trained.history.to_json())
@@ -401,7 +401,7 @@ def _publish(
         ]
         _write_tables(staging, trained.networks, settings, validation, arguments)
         write_json(staging.at(layout.settings), {**settings, "formats": formats_of(encoder)})
-        write_metrics(staging.at(layout.train_metrics), replaced(metrics, _with(source, found)))
+        write_metrics(staging.at(layout.metrics("train")), replaced(metrics, _with(source, found)))
     if trained.history is not None:
         layout.checkpoint.unlink(missing_ok=True)
 

@@ -10,23 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
+from flows.artefacts.encoder import trained_encoder
+from flows.artefacts.hls_project import hls_project
+from flows.artefacts.stimulus import vector_groups
+from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
 from flows.command_line.progress import progress
-from flows.command_line.step_options import add_design, add_stimulus, check_stimulus
-from flows.layout import (
-    ModelLayout,
-    TargetLayout,
-    model_layout,
-    target_layout,
-)
-from flows.provenance import provenance
-from flows.steps.csim import hls_project, vector_groups
+from flows.command_line.step_options import add_design, add_stimulus, check_options
+from flows.layout import ModelLayout, design_layout
 from hw.backends.vendor_reports import Figure, read_vendor_reports
 from hw.backends.vendor_tools import Request, Run, carry_out, plan, plan_block, prepare
 from hw.foundation.errors import CheckFailed, ToolFailed
 from hw.hls.chip_block import TOP as BLOCK
 from hw.hls.conversion import HlsProject
-from reports.metrics import Evidence, Metric, Provenance, write_metrics
+from reports.metrics import Metric, write_metrics
 from reports.tables import format_value
 
 VECTORS = 1000
@@ -54,18 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    check_stimulus(arguments)
-    of_model = model_layout(arguments.build, arguments.model)
-    layout = target_layout(arguments.build, arguments.model, arguments.target)
-    project = hls_project(layout, of_model.network("encoder"))
+    check_options(arguments)
+    design = design_layout(arguments.build, arguments.model, arguments.target)
+    layout, project = design.target, hls_project(design)
     request = Request(cosim=arguments.cosim, synthesis=arguments.synthesis)
     runs = plan(layout.hls, project.top, project.target, request)
     block = plan_block(layout.block) if layout.block.is_dir() else []
 
-    layout.vendor_metrics.unlink(missing_ok=True)
+    layout.metrics("vendor").unlink(missing_ok=True)
     vectors = None
     if request.cosim:
-        vectors = _vectors(of_model, project, arguments.vectors, arguments.seed)
+        vectors = _vectors(design.model, project, arguments.vectors, arguments.seed)
     prepare(layout.hls, project.top, project.target, request, vectors)
     _carry_out(runs)
     _require_reports(read_vendor_reports(layout.hls), layout.hls, request)
@@ -75,39 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
         _require_reports(read_vendor_reports(layout.block), layout.block, Request())
 
     metrics = vendor_metrics(layout, project.encoder_hash)
-    write_metrics(layout.vendor_metrics, metrics)
+    write_metrics(layout.metrics("vendor"), metrics)
     _show(metrics)
     _judge(metrics)
-
-
-def vendor_metrics(layout: TargetLayout, encoder_hash: str | None) -> list[Metric]:
-    """What vendor tools have left in the HLS projects; those of the whole chip block are named
-    `block.*`.
-
-    Args:
-        encoder_hash: of the encoder that the projects were made from, where it is known.
-
-    Raises:
-        InputError: a report is malformed.
-    """
-    source = provenance(model_hash=encoder_hash) if encoder_hash else Provenance()
-    return [
-        *(_metric(figure, source) for figure in read_vendor_reports(layout.hls)),
-        *(_metric(figure, source, "block.") for figure in read_vendor_reports(layout.block)),
-    ]
-
-
-def _metric(figure: Figure, source: Provenance, prefix: str = "") -> Metric:
-    report = figure.report
-    return Metric(
-        name=prefix + figure.name,
-        value=figure.value,
-        unit=figure.unit,
-        evidence=Evidence(report.evidence),
-        better=figure.better,
-        reason=figure.reason,
-        provenance=source.model_copy(update={"tools": {report.tool: report.version}}),
-    )
 
 
 def _vectors(
@@ -117,7 +83,7 @@ def _vectors(
     from models.networks.encoder import load_network
     from testbench.vectors import reference
 
-    encoder = load_network(of_model.network("encoder"))
+    encoder = load_network(trained_encoder(of_model))
     groups = vector_groups(of_model, encoder, count, seed)
     images = np.concatenate([group.images for group in groups])
     with progress("Keras", len(images)) as advance:

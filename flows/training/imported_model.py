@@ -194,7 +194,7 @@ def publish(
             Metric(name="validation.modules", value=len(modules), unit="modules"),
         ]
         metrics = with_provenance(metrics, provenance)
-        write_metrics(staging.at(layout.train_metrics), metrics)
+        write_metrics(staging.at(layout.metrics("train")), metrics)
 
 
 def _golden_metrics(golden: Golden | None) -> list[Metric]:

@@ -363,3 +363,16 @@ def _encode(step: Step, port: DataPort) -> bytes:
 
 def _header(letter: bytes, count: int) -> bytes:
     return letter + struct.pack("<I", count)
+
+
+def measured_latency(run: RtlRun, clock_period_ns: float) -> dict[str, float]:
+    """Latency and initiation interval as the simulation showed them, by metric name.
+
+    Raises:
+        CheckFailed: the latency is not the same for all vectors.
+    """
+    return {
+        "latency.cycles": run.latency,
+        "latency.ns": run.latency * clock_period_ns,
+        "ii.cycles": run.initiation_interval,
+    }

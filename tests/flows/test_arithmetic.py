@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from flows.__main__ import main
+from flows.artefacts.stage_results import design_of, state
 from flows.artefacts.trained_model import staged, write_json, write_networks, write_validation
 from flows.layout import ModelLayout, data_layout, model_layout
-from flows.stages import Progress, stages, state
+from flows.stages import BY_NAME
 from flows.steps.evaluate import evaluate
 from flows.training.train_options import add_arguments, specs_of
 from hw.foundation.errors import InputError
@@ -20,6 +21,7 @@ from models.networks.zoo import ModelSpec, compared_spec, load_model_spec
 from models.quality.emd import emd
 from reports.metrics import Metric
 from reports.pictures.arithmetic import arithmetic_picture
+from reports.report import Progress
 
 MODEL, PLAIN = "econ_t", "econ_t_plain"
 PARTS = ("mean", "std", "standard_error")
@@ -139,8 +141,7 @@ def test_the_picture_shows_all_three(build):
 
 def test_the_evaluation_is_stale_when_the_plain_model_is_replaced(build):
     def evaluation():
-        of_model = stages(build, MODEL, "econ_t", data_layout(build, None))
-        return state(next(stage for stage in of_model if stage.name == "evaluate")).progress
+        return state(BY_NAME["evaluate"], design_of(build, MODEL, "econ_t")).progress
 
     evaluate(build, MODEL, skip_plot=True)
     assert evaluation() is Progress.DONE

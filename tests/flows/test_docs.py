@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import STEPS, load_step
+from flows.__main__ import COMMANDS, load_command
+from flows.stages import STAGES
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = PROJECT / "README.md"
@@ -62,7 +63,7 @@ def make_help() -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_commands_name_targets_and_variables_that_exist(page: Path, make_help: str) -> None:
     targets = set(re.findall(r"^  ([a-z][a-z0-9-]*)\s", make_help, flags=re.M))
-    targets |= {f"clean-{name}" for name in STEPS}
+    targets |= {f"clean-{stage.name}" for stage in STAGES}
     variables = set(re.findall(r"^  ([A-Z]+)\s", make_help, flags=re.M))
     for command in commands(page):
         if re.match(r"make(\s|$)", command):
@@ -81,11 +82,11 @@ def test_flows_commands_have_options_that_exist(page: Path) -> None:
         name, *options = shlex.split(_FLOWS.sub("", command), comments=True)
         if name in ("--help", "<step>"):
             continue
-        assert name in STEPS, command
+        assert name in COMMANDS, command
         if not options and any(" ".join(code.split()) == command for code in speaks_of):
             continue  # a step's name alone is no command
         try:
-            load_step(name)[1].parse_args(options)
+            load_command(name)[1].parse_args(options)
         except SystemExit as end:
             assert end.code == 0, command
 

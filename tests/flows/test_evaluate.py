@@ -75,7 +75,7 @@ def _one_picture(layout: ModelLayout) -> Gallery:
 def test_metrics_and_per_module_results_are_written(trained, monkeypatch):
     monkeypatch.setattr("flows.evaluation.pictures.evaluation_gallery", _one_picture)
     evaluate(trained.folder.parent, MODEL, skip_plot=False)
-    written = {metric.name: metric for metric in read_metrics(trained.evaluate_metrics)}
+    written = {metric.name: metric for metric in read_metrics(trained.metrics("evaluate"))}
     assert written["emd.mean"].unit == "half pitch" and written["emd.mean"].better == "lower"
     assert written["emd.mean"].provenance.tools["POT"]
     with np.load(trained.evaluation) as stored:
@@ -190,7 +190,7 @@ def test_one_module_has_no_standard_error(trained, capsys):
     build = str(trained.folder.parent)
     assert main(["evaluate", "--build", build, "--model", MODEL, "--skip-plot"]) == 0
     assert "(of one module) half pitch" in capsys.readouterr().out
-    found = {metric.name: metric for metric in read_metrics(trained.evaluate_metrics)}
+    found = {metric.name: metric for metric in read_metrics(trained.metrics("evaluate"))}
     for name in ("emd", "quality.telescope", "baseline.stc4.chip.emd"):
         assert found[f"{name}.mean"].value is not None
         assert found[f"{name}.standard_error"].value is None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows.__main__ import carry_out
 from flows.layout import model_layout, target_layout
 from flows.steps import gatesim_reconfigurable as step
 from hw.foundation.errors import CheckFailed, ToolMissing
@@ -73,12 +74,12 @@ def _options(build: Path, **more) -> argparse.Namespace:
 
 
 def _found(build: Path):
-    file = target_layout(build, "econ_t", "econ_t").gatesim_reconfigurable_metrics
+    file = target_layout(build, "econ_t", "econ_t").metrics("gatesim-reconfigurable")
     return {m.name: m for m in read_metrics(file)}
 
 
 def test_a_right_netlist(build, capsys):
-    step.run(_options(build))
+    carry_out("gatesim-reconfigurable", _options(build))
     found = _found(build)
     recorded = sum(len(item.words) for item in RECORDED)
     assert found["gatesim.mismatches"].value == 0
@@ -96,10 +97,10 @@ def test_a_wrong_latent_is_told(build, monkeypatch, capsys):
 
     _play(monkeypatch, codes=wrong)
     with pytest.raises(CheckFailed, match=r"golden model: 1 of .*mine, vector 3"):
-        step.run(_options(build))
+        carry_out("gatesim-reconfigurable", _options(build))
     found = _found(build)["gatesim.mismatches"]
     assert found.value == 1 and "mine, vector 3" in found.reason
-    step.run(_options(build, or_skip=True))
+    carry_out("gatesim-reconfigurable", _options(build, or_skip=True))
     assert "mine, vector 3" in capsys.readouterr().err
 
 
@@ -113,7 +114,7 @@ def test_a_wrong_link_is_told(build, monkeypatch):
 
     _play(monkeypatch, codes=wrong)
     with pytest.raises(CheckFailed, match=r"netlist of econ_t_encoder: CMS emulator: \d+ of"):
-        step.run(_options(build))
+        carry_out("gatesim-reconfigurable", _options(build))
     found = _found(build)
     assert 0 < found["gatesim.emulator_mismatches"].value <= len(rows)
     assert found["gatesim.mismatches"].value == found["gatesim.emulator_mismatches"].value
@@ -129,14 +130,14 @@ def test_a_wrong_link_is_told(build, monkeypatch):
 def test_another_latency_or_other_bytes(build, monkeypatch, how, message):
     _play(monkeypatch, **how)
     with pytest.raises(CheckFailed, match=message):
-        step.run(_options(build))
+        carry_out("gatesim-reconfigurable", _options(build))
     found = _found(build)["gatesim.mismatches"]
     assert found.value is None and found.reason
 
 
 def test_without_recorded_vectors(build, monkeypatch):
     monkeypatch.setattr(step, "recorded_by_emulator", lambda _: [])
-    step.run(_options(build))
+    carry_out("gatesim-reconfigurable", _options(build))
     found = _found(build)
     assert found["gatesim.mismatches"].value == 0
     assert found["gatesim.emulator_bx"].value is None
@@ -149,6 +150,6 @@ def test_without_a_tool(build, monkeypatch):
 
     monkeypatch.setattr(step, "mapped_netlist", missing)
     with pytest.raises(ToolMissing):
-        step.run(_options(build))
-    step.run(_options(build, or_skip=True))
+        carry_out("gatesim-reconfigurable", _options(build))
+    carry_out("gatesim-reconfigurable", _options(build, or_skip=True))
     assert _found(build)["gatesim.mismatches"].reason == "yosys is not installed"

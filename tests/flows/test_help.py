@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import STEPS, load_step, main
+from flows.__main__ import COMMANDS, load_command, main
 from flows.command_line.step_parser import StepParser, default_text, is_number
-from flows.layout import data_layout
-from flows.stages import stages
+from flows.stages import STAGES
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -52,9 +51,9 @@ def faults(parser: argparse.ArgumentParser) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_a_step_is_explained(name: str) -> None:
-    _, top = load_step(name)
+    _, top = load_command(name)
     for parser in parsers(top):
         assert not faults(parser), parser.prog
         assert isinstance(parser, StepParser), "its help must be formatted as that of all steps"
@@ -82,26 +81,25 @@ def test_help_lists_the_steps_in_the_order_of_the_work(
 ) -> None:
     assert main(["--help"]) == 0
     listed = re.findall(r"^  ([a-z][a-z0-9-]*)  +\S", capsys.readouterr().out, flags=re.M)
-    assert listed == list(STEPS)
-    order = [stage.name for stage in stages(tmp_path, "m", "t", data_layout(tmp_path, None))]
-    common = [name for name in order if name in STEPS]
-    assert common == [name for name in STEPS if name in order]
+    assert listed == list(COMMANDS)
+    order = [stage.name for stage in STAGES]
+    assert listed[: len(order)] == order
+    for position, stage in enumerate(STAGES):
+        assert set(stage.needs) <= set(order[:position]), stage.name
 
 
 def test_every_step_module_is_a_step() -> None:
-    modules = {f"flows.steps.{file.stem}" for file in (PROJECT / "flows" / "steps").glob("*.py")}
-    runnable = {
-        name
-        for name in modules
-        if re.search(r"^def run\(", (PROJECT / f"{name.replace('.', '/')}.py").read_text(), re.M)
-    }
-    assert runnable == {module for module, _ in STEPS.values()}
+    modules = {file.stem for file in (PROJECT / "flows" / "steps").glob("[a-z]*.py")}
+    assert modules == {load_command(name)[0].__name__.rpartition(".")[2] for name in COMMANDS}
+    for name in COMMANDS:
+        step, _ = load_command(name)
+        assert hasattr(step, "run") != (hasattr(step, "measure") and hasattr(step, "CANNOT")), name
 
 
 def test_help_needs_no_tensorflow() -> None:
     code = (
-        "import sys\nfrom flows.__main__ import STEPS, load_step\n"
-        "for name in STEPS: load_step(name)\n"
+        "import sys\nfrom flows.__main__ import COMMANDS, load_command\n"
+        "for name in COMMANDS: load_command(name)\n"
         "print([name for name in ('tensorflow', 'tf_keras', 'hls4ml') if name in sys.modules])"
     )
     done = subprocess.run(
@@ -116,5 +114,6 @@ def test_make_lists_its_stages_in_the_order_of_the_steps() -> None:
         ["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout
     listed = re.findall(r"^  ([a-z][a-z0-9-]*)  +\S", printed, flags=re.M)
-    of_design = [name for name in listed if name in STEPS and name not in ("doctor", "conformance")]
-    assert of_design == [name for name in STEPS if name in of_design]
+    apart = ("doctor", "conformance")
+    of_design = [name for name in listed if name in COMMANDS and name not in apart]
+    assert of_design == [name for name in COMMANDS if name in of_design]

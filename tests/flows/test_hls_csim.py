@@ -49,7 +49,7 @@ class Design:
         return self.step("csim", "--vectors", "200", *options)
 
     def metrics(self) -> dict[str, Metric]:
-        return {metric.name: metric for metric in read_metrics(self.files.csim_metrics)}
+        return {metric.name: metric for metric in read_metrics(self.files.metrics("csim"))}
 
     def edit(self, file: str, change: Callable[[str], str]) -> None:
         path = self.firmware / file
@@ -415,7 +415,7 @@ def test_a_crash_of_the_design_ends_the_step_with_its_cause(
     )
     assert design.csim() == 2
     assert "killed by SIGABRT" in capsys.readouterr().err
-    assert not design.files.csim_metrics.exists()
+    assert not design.files.metrics("csim").exists()
 
 
 def test_a_design_that_does_not_compile_names_the_log(
@@ -435,7 +435,7 @@ def test_a_missing_compiler_is_named_with_the_remedy(
     monkeypatch.setenv("PATH", str(design.build))
     assert design.csim() == 2
     assert "apt install g++" in capsys.readouterr().err
-    assert not design.files.csim_metrics.exists()
+    assert not design.files.metrics("csim").exists()
     assert design.csim("--or-skip") == 0
     skipped = design.metrics()["csim.mismatches"]
     assert skipped.value is None
@@ -457,7 +457,7 @@ def test_a_floating_point_encoder_is_refused_or_skipped(
     assert "--quantize" in message
     assert not design.files.hls.exists()
     assert design.step("hls", "--or-skip") == 0
-    [metric] = read_metrics(design.files.hls_metrics)
+    [metric] = read_metrics(design.files.metrics("hls"))
     assert metric.value is None
     assert "floating point" in metric.reason
     assert design.csim() == 2
@@ -549,7 +549,7 @@ def test_a_failed_conversion_leaves_nothing_of_the_last_one(design: Design) -> N
     assert design.step("hls") == 2
     assert not design.files.hls.exists()
     assert not design.files.hls_types.exists()
-    assert not design.files.hls_metrics.exists()
+    assert not design.files.metrics("hls").exists()
 
 
 def test_a_damaged_project_record_is_told(design: Design) -> None:

@@ -100,7 +100,7 @@ def test_an_encoder_is_laid_as_the_training_would(
     assert settings["arrangement"] == "4x4x3"
     assert settings["normalisation"] == "msb"
     assert settings["data"]["name"] == "modules.csv"
-    figures = {m.name: m.value for m in read_metrics(layout.train_metrics)}
+    figures = {m.name: m.value for m in read_metrics(layout.metrics("train"))}
     assert figures == {
         "golden.vectors": 6, "golden.mismatches": 0, "validation.modules": 49
     }  # fmt: skip
@@ -125,7 +125,7 @@ def test_golden_pairs_may_be_named_or_absent(foreign: Foreign) -> None:
         (foreign.folder / f"{name}.npy").rename(foreign.folder / f"golden_{name}.npy")
     assert foreign.run() == 0
     assert not foreign.layout().golden.exists()
-    vectors, mismatches, _ = read_metrics(foreign.layout().train_metrics)
+    vectors, mismatches, _ = read_metrics(foreign.layout().metrics("train"))
     assert (vectors.value, mismatches.value) == (None, None)
     assert "no golden vectors" in (vectors.reason or "")
     named = [
@@ -247,7 +247,7 @@ def test_the_published_encoder_reproduces_its_golden_latents(
     assert status == 0
     assert "10 golden vectors" in capsys.readouterr().out
     layout = ModelLayout(tmp_path / "8x8_c8_S2_tele_qK_6bit")
-    figures = {metric.name: metric.value for metric in read_metrics(layout.train_metrics)}
+    figures = {metric.name: metric.value for metric in read_metrics(layout.metrics("train"))}
     assert (figures["golden.vectors"], figures["golden.mismatches"]) == (10, 0)
     assert layout.network("decoder").is_file()
     with np.load(layout.integer_weights, allow_pickle=False) as codes:

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from flows.layout import model_layout, reconfigurable_synth_metrics, target_layout
+from flows.__main__ import carry_out
+from flows.artefacts.stage_results import design_of, metrics_file, result
+from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
-from flows.stages import data_of_model, result, stages
-from flows.steps import synth
+from flows.stages import BY_NAME
+from hw.forms import RECONFIGURABLE
 from hw.foundation.errors import InputError
 from hw.generated.network_logic import NoLogic
 from hw.generated.verilog import GeneratedRtl, RtlPort
 from hw.targets.target import load_target
+from reports.catalogue import records
 from reports.metrics import Evidence, Metric, read_metrics, write_metrics
 from reports.report import Progress
-from reports.synthesis import synthesis_metrics
 
 MODEL = "small"
 VERILOG = """module top (input clock, reset, valid_in, output reg valid_out,
@@ -29,9 +31,7 @@ endmodule
 
 
 def _options(build: Path, target: str = "econ_t", *, or_skip: bool = False) -> argparse.Namespace:
-    return argparse.Namespace(
-        build=build, model=MODEL, target=target, reconfigurable=False, or_skip=or_skip
-    )
+    return argparse.Namespace(build=build, model=MODEL, target=target, or_skip=or_skip)
 
 
 def _build(folder: Path, target: str = "econ_t") -> Path:
@@ -68,8 +68,8 @@ def _build(folder: Path, target: str = "econ_t") -> Path:
 @pytest.mark.parametrize(("target", "other"), [("econ_t", "xc7"), ("xc7z020", "xcup")])
 def test_figures_of_both_families_and_of_the_library(tmp_path, capsys, target, other):
     build = _build(tmp_path, target)
-    synth.run(_options(build, target))
-    metrics = read_metrics(target_layout(build, MODEL, target).synth_metrics)
+    carry_out("synth", _options(build, target))
+    metrics = read_metrics(target_layout(build, MODEL, target).metrics("synth"))
     values = {metric.name: metric.value for metric in metrics}
     assert (values["fpga.lut"], values["fpga.ff"], values["fpga.dsp"]) == (9, 9, 0)
     assert (values[f"fpga.{other}.lut"], values[f"fpga.{other}.ff"]) == (9, 9)
@@ -85,13 +85,12 @@ def test_figures_of_both_families_and_of_the_library(tmp_path, capsys, target, o
     folder = target_layout(build, MODEL, target).synth
     assert {f.name for f in folder.iterdir()} == {"xcup", "xc7", "asic"}
     assert all((f / "netlist.v").is_file() for f in folder.iterdir())
-    all_stages = stages(build, MODEL, target, data_of_model(build, MODEL, None))
-    stage = next(stage for stage in all_stages if stage.name == "synth")
-    assert result(stage)[0].progress is Progress.DONE
+    stage, design = BY_NAME["synth"], design_of(build, MODEL, target)
+    assert result(stage, design)[0].progress is Progress.DONE
     model_layout(build, MODEL).network("encoder").write_bytes(b"another one")
-    assert result(stage)[0].progress is Progress.STALE
+    assert result(stage, design)[0].progress is Progress.STALE
     with pytest.raises(InputError, match="make rtl MODEL=small"):
-        synth.run(_options(build, target))
+        carry_out("synth", _options(build, target))
 
 
 @pytest.mark.slow
@@ -101,8 +100,10 @@ def test_a_part_of_another_family_has_no_figures_and_says_so(tmp_path, capsys):
         "description: d\nbackend: Vitis\npart: xcvc1902-vsva2197-2MP-e-S\nclock_period_ns: 5\n"
     )
     build = _build(tmp_path / "build", str(file))
-    synth.run(_options(build, str(file)))
-    metrics = {m.name: m for m in read_metrics(target_layout(build, MODEL, "versal").synth_metrics)}
+    carry_out("synth", _options(build, str(file)))
+    metrics = {
+        m.name: m for m in read_metrics(target_layout(build, MODEL, "versal").metrics("synth"))
+    }
     for name in ("fpga.lut", "fpga.ff", "fpga.dsp", "fpga.carry"):
         assert metrics[name].value is None and "xcvc1902" in metrics[name].reason
     assert [metrics[f"fpga.{family}.lut"].value for family in ("xcup", "xc7")] == [9, 9]
@@ -117,13 +118,13 @@ def test_where_there_is_no_rtl_the_reason_is_recorded(tmp_path):
         file.unlink()
     layout.rtl.rmdir()
     with pytest.raises(InputError, match="run the rtl step first"):
-        synth.run(_options(build, or_skip=True))
+        carry_out("synth", _options(build, or_skip=True))
     why = "layer 'relu' has no logic"
-    write_metrics(layout.rtl_metrics, [Metric(name="fpga.lut", value=None, reason=why)])
+    write_metrics(layout.metrics("rtl"), [Metric(name="fpga.lut", value=None, reason=why)])
     with pytest.raises(NoLogic, match="relu"):
-        synth.run(_options(build))
-    synth.run(_options(build, or_skip=True))
-    metrics = read_metrics(layout.synth_metrics)
+        carry_out("synth", _options(build))
+    carry_out("synth", _options(build, or_skip=True))
+    metrics = read_metrics(layout.metrics("synth"))
     assert {metric.reason for metric in metrics} == {why}
     assert {"fpga.lut", "fpga.carry", "asic.area_um2"} <= {metric.name for metric in metrics}
 
@@ -136,13 +137,14 @@ def test_a_faulty_library_of_the_target_is_named(tmp_path):
         "liberty: none.lib\n"
     )
     with pytest.raises(InputError, match=r"none\.lib: cannot be read"):
-        synth.run(_options(build, str(file)))
+        carry_out("synth", _options(build, str(file)))
     assert not target_layout(build, MODEL, "econ_t").synth.exists()
 
 
 def test_units_and_directions():
     values = {"fpga.lut": 5, "fpga.xc7.pass_through": 1, "asic.cells.FA_X1": 3, "asic.library": "n"}
-    metrics = {m.name: m for m in synthesis_metrics("reconfigurable", values)}
+    made = records(values, evidence=Evidence.SYNTH, form=RECONFIGURABLE)
+    metrics = {m.name: m for m in made}
     assert (metrics["fpga.lut"].unit, metrics["fpga.lut"].better) == ("LUT", "lower")
     assert metrics["fpga.xc7.pass_through"].unit == "LUT"
     assert (metrics["asic.cells.FA_X1"].better, metrics["asic.library"].better) == (None, None)
@@ -150,8 +152,9 @@ def test_units_and_directions():
 
 
 def test_the_reconfigurable_encoder_is_kept_for_all_models(tmp_path):
-    file = reconfigurable_synth_metrics(tmp_path, "my/target.yaml")
-    assert file.relative_to(tmp_path).parts == (".reconfigurable", "synth_metrics", "target.json")
-    for model in ("one", "two"):
-        all_stages = stages(tmp_path, model, "target", data_of_model(tmp_path, model, None))
-        assert file in [stage.metrics for stage in all_stages]
+    stage = BY_NAME["synth-reconfigurable"]
+    designs = [design_of(tmp_path, model, "my/target.yaml") for model in ("one", "two")]
+    files = {metrics_file(stage, design) for design in designs}
+    assert [file.relative_to(tmp_path).parts for file in files] == [
+        (".reconfigurable", "target", "synth-reconfigurable", "metrics.json")
+    ]

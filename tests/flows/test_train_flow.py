@@ -178,7 +178,7 @@ class Workplace:
         return json.loads(self.layout(model, out).settings.read_text())
 
     def figures(self, model: str = "small_q", out: str = "out") -> dict[str, Any]:
-        metrics = read_metrics(self.layout(model, out).train_metrics)
+        metrics = read_metrics(self.layout(model, out).metrics("train"))
         return {metric.name: metric.value for metric in metrics}
 
     def validation(self, out: str = "out") -> dict[str, np.ndarray]:
@@ -238,7 +238,7 @@ class TestTraining:
         assert figures["validation.modules"] == pytest.approx(180, abs=2)
         history = json.loads(place.layout().history.read_text())
         assert figures["train.val_loss"] == history["val_loss"][history["best_epoch"] - 1]
-        for metric in read_metrics(place.layout().train_metrics):
+        for metric in read_metrics(place.layout().metrics("train")):
             assert metric.provenance is not None
             assert metric.provenance.seed == 1
             assert metric.provenance.data_hash and metric.provenance.model_hash
@@ -300,7 +300,7 @@ class TestTraining:
         assert np.array_equal(found, module_charges(900)[::3].astype(np.float32))
         assert place.figures(out="eval")["validation.modules"] == 300
         assert place.figures(out="eval")["train.modules"] == 720
-        emd = {m.name: m.value for m in read_metrics(place.layout(out="eval").evaluate_metrics)}
+        emd = {m.name: m.value for m in read_metrics(place.layout(out="eval").metrics("evaluate"))}
         assert emd["emd.modules"] == 300
         assert place.train(out="eval") == 0  # back to the modules held back from training
         assert np.array_equal(place.validation("eval")["calq"], place.validation()["calq"])
@@ -385,7 +385,7 @@ class TestTraining:
         words = ["--evalOnly", "--skipPlot", "-i", one_file]
         assert place.train(out="others") == 0
         assert place.train(*words, out="others") == 0
-        written = place.layout(out="others").evaluate_metrics
+        written = place.layout(out="others").metrics("evaluate")
         assert not any(m.name.startswith("baseline.") for m in read_metrics(written))
         assert place.train(*words, "--AEonly", "0", out="others") == 0
         found = {m.name: m.value for m in read_metrics(written)}

@@ -151,14 +151,14 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_rtl_equals_keras(simulated: Path) -> None:
     layout = target_layout(simulated, "small", "deep")
-    found = metrics(layout.rtlsim_metrics)
+    found = metrics(layout.metrics("rtlsim"))
     assert {m.variant for m in found.values()} == {"generated"}
     assert found["rtlsim.mismatches"].value == 0
     vectors = found["rtlsim.vectors"].value
     assert isinstance(vectors, int) and vectors > 3000  # directed ones besides the 300 modules
     assert (found["latency.cycles"].value, found["ii.cycles"].value) == (3, 1)
     assert found["latency.ns"].value == 75
-    assert metrics(layout.rtl_metrics)["latency.cycles"].value == 3
+    assert metrics(layout.metrics("rtl"))["latency.cycles"].value == 3
     design = read_rtl(layout.rtl)
     assert design.input.count == 48
     assert parse_format(design.input.number_format) == FixedFormat(8, 2, False)
@@ -184,14 +184,14 @@ def test_a_changed_rtl_is_caught_and_shown(simulated: Path, capsys: pytest.Captu
         assert step(simulated, "small", target, "rtlsim", *options) == 1
         said = capsys.readouterr().err
         assert re.search(r"vectors differ .* first difference: vector \d+ \(.+\), output \d+", said)
-        found = metrics(layout.rtlsim_metrics)["rtlsim.mismatches"]
+        found = metrics(layout.metrics("rtlsim"))["rtlsim.mismatches"]
         assert isinstance(found.value, int) and found.value > 0 and found.reason
         first = json.loads(layout.rtlsim_difference.read_text())
         assert first["expected"] != first["found"] and len(first["input_codes"]) == 48
         assert layout.rtlsim_waveform.read_text().startswith("$version")
         # for a report it is recorded, and the report gives the verdict
         assert step(simulated, "small", target, "rtlsim", *options, "--or-skip") == 0
-        assert metrics(layout.rtlsim_metrics)["rtlsim.mismatches"].value == found.value
+        assert metrics(layout.metrics("rtlsim"))["rtlsim.mismatches"].value == found.value
     finally:
         logic.write_text(right)
 
@@ -219,5 +219,5 @@ def test_a_float_model_is_skipped_or_refused(tmp_path: Path, capsys: pytest.Capt
         assert "floating point" in capsys.readouterr().err
         assert step(tmp_path, model, target, name, "--or-skip") == 0
     layout = target_layout(tmp_path, model, target)
-    for file in (layout.rtl_metrics, layout.rtlsim_metrics):
+    for file in (layout.metrics("rtl"), layout.metrics("rtlsim")):
         assert all(m.value is None and "floating point" in m.reason for m in read_metrics(file))

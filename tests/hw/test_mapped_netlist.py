@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows.__main__ import carry_out
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
-from flows.steps import ecp5, equivalence, timing
 from hw.foundation.errors import CheckFailed, InputError, ToolFailed, ToolMissing
 from hw.generated.verilog import GeneratedRtl, RtlPort
 from hw.netlist.equivalence import (
@@ -331,7 +331,7 @@ MODEL = "small"
 
 def _options(build: Path, **more) -> argparse.Namespace:
     given = {"build": build, "model": MODEL, "target": "econ_t", "or_skip": False, "seed": 1}
-    return argparse.Namespace(**{**given, "reconfigurable": False, "seconds": 60.0, **more})
+    return argparse.Namespace(**{**given, "seconds": 60.0, **more})
 
 
 def _build(folder: Path) -> Path:
@@ -372,14 +372,14 @@ class TestSteps:
         monkeypatch.setattr("flows.steps.timing.opensta_version", lambda: None)
         build = _build(tmp_path)
         layout = target_layout(build, MODEL, "econ_t")
-        timing.run(_options(build))
-        found = {m.name: m for m in read_metrics(layout.timing_metrics)}
+        carry_out("timing", _options(build))
+        found = {m.name: m for m in read_metrics(layout.metrics("timing"))}
         path, slack = found["timing.critical_path_ns"], found["timing.slack_ns"]
         assert path.value + slack.value == pytest.approx(25.0)
         assert (path.evidence, path.variant) == ("synth", "generated")
         assert "apt install opensta" in found["timing.opensta.slack_ns"].reason
-        equivalence.run(_options(build))
-        proof = {m.name: m.value for m in read_metrics(layout.equivalence_metrics)}
+        carry_out("equivalence", _options(build))
+        proof = {m.name: m.value for m in read_metrics(layout.metrics("equivalence"))}
         assert proof["equivalence.proved"] is True
         assert proof["equivalence.control_caught"] is True
 
@@ -387,42 +387,42 @@ class TestSteps:
         build = _build(tmp_path)
         layout = target_layout(build, MODEL, "econ_t")
         (layout.synth / "asic" / "netlist.json").write_text("{")
-        for step in (timing, equivalence):
+        for step in ("timing", "equivalence"):
             with pytest.raises(InputError, match=r"netlist\.json: damaged; map the design anew"):
-                step.run(_options(build))
+                carry_out(step, _options(build))
         (layout.rtl / "top.v").unlink()
-        for step in (timing, equivalence, ecp5):
+        for step in ("timing", "equivalence", "ecp5"):
             with pytest.raises(InputError, match=r"lacks top\.v; run the rtl step anew: make"):
-                step.run(_options(build))
+                carry_out(step, _options(build))
 
     def test_a_netlist_of_other_rtl_is_not_timed(self, tmp_path):
         build = _build(tmp_path)
         layout = target_layout(build, MODEL, "econ_t")
         (layout.rtl / "top.v").write_text(VERILOG.replace("155", "154"))
         with pytest.raises(InputError, match=r"not made from the RTL.*make synth MODEL=small"):
-            timing.run(_options(build))
-        assert not layout.timing_metrics.exists()
+            carry_out("timing", _options(build))
+        assert not layout.metrics("timing").exists()
 
     def test_a_netlist_of_other_rtl_is_no_proof(self, tmp_path, capsys):
         build = _build(tmp_path)
         layout = target_layout(build, MODEL, "econ_t")
         (layout.rtl / "top.v").write_text(VERILOG.replace("h155", "h154"))
         with pytest.raises(CheckFailed, match="latents_0"):
-            equivalence.run(_options(build))
+            carry_out("equivalence", _options(build))
         options = _options(build)
         options.or_skip = True
-        equivalence.run(options)
+        carry_out("equivalence", options)
         assert "latents_0" in capsys.readouterr().err
-        proved = read_metrics(layout.equivalence_metrics)[0]
+        proved = read_metrics(layout.metrics("equivalence"))[0]
         assert proved.value is False and "latents_0" in proved.reason
 
     def test_an_undecided_proof_is_told_and_recorded_where_asked(self, tmp_path):
         build = _build(tmp_path)
         with pytest.raises(OutOfTime):
-            equivalence.run(_options(build, seconds=1e-6))
-        equivalence.run(_options(build, seconds=1e-6, or_skip=True))
+            carry_out("equivalence", _options(build, seconds=1e-6))
+        carry_out("equivalence", _options(build, seconds=1e-6, or_skip=True))
         layout = target_layout(build, MODEL, "econ_t")
-        records = {m.name: m for m in read_metrics(layout.equivalence_metrics)}
+        records = {m.name: m for m in read_metrics(layout.metrics("equivalence"))}
         assert records["equivalence.proved"].value is None
         assert "not done after" in records["equivalence.proved"].reason
 
@@ -433,9 +433,9 @@ class TestSteps:
         build = _build(tmp_path)
         monkeypatch.setattr("flows.steps.equivalence.control", blind)
         with pytest.raises(CheckFailed, match="the control failed"):
-            equivalence.run(_options(build))
+            carry_out("equivalence", _options(build))
         layout = target_layout(build, MODEL, "econ_t")
-        found = {m.name: m.value for m in read_metrics(layout.equivalence_metrics)}
+        found = {m.name: m.value for m in read_metrics(layout.metrics("equivalence"))}
         assert found["equivalence.control_caught"] is False
         assert found["equivalence.proved"] is None
 
@@ -443,20 +443,20 @@ class TestSteps:
         build = _build(tmp_path)
         (target_layout(build, MODEL, "econ_t").synth / "asic" / "netlist.json").unlink()
         with pytest.raises(InputError, match="make synth"):
-            timing.run(_options(build))
+            carry_out("timing", _options(build))
 
     def test_where_synthesis_was_skipped_the_reason_is_recorded(self, tmp_path):
         build = _build(tmp_path)
         layout = target_layout(build, MODEL, "econ_t")
         shutil.rmtree(layout.synth)
         skipped = Metric(name="asic.area_um2", value=None, reason="yosys is not installed")
-        write_metrics(layout.synth_metrics, [skipped])
+        write_metrics(layout.metrics("synth"), [skipped])
         with pytest.raises(ToolMissing, match="yosys is not installed"):
-            timing.run(_options(build))
+            carry_out("timing", _options(build))
         options = _options(build)
         options.or_skip = True
-        timing.run(options)
-        assert read_metrics(layout.timing_metrics)[0].reason == "yosys is not installed"
+        carry_out("timing", options)
+        assert read_metrics(layout.metrics("timing"))[0].reason == "yosys is not installed"
 
     def test_where_there_is_no_rtl_the_reason_is_recorded(self, tmp_path):
         layout = target_layout(tmp_path, MODEL, "econ_t")
@@ -464,12 +464,12 @@ class TestSteps:
         encoder.parent.mkdir(parents=True)
         encoder.write_bytes(b"a trained encoder")
         skipped = Metric(name="fpga.lut", value=None, reason="a float model")
-        write_metrics(layout.rtl_metrics, [skipped])
+        write_metrics(layout.metrics("rtl"), [skipped])
         options = _options(tmp_path)
         options.or_skip = True
-        timing.run(options)
-        equivalence.run(options)
-        for file in (layout.timing_metrics, layout.equivalence_metrics):
+        carry_out("timing", options)
+        carry_out("equivalence", options)
+        for file in (layout.metrics("timing"), layout.metrics("equivalence")):
             assert {m.reason for m in read_metrics(file)} == {"a float model"}
 
 
@@ -494,19 +494,19 @@ class TestEcp5:
         build = _build(tmp_path)
         options = _options(build, seconds=0.01)
         with pytest.raises(DoesNotFit, match=r"not done after 0.01 s"):
-            ecp5.run(options)
+            carry_out("ecp5", options)
         options.or_skip = True
-        ecp5.run(options)
-        found = read_metrics(target_layout(build, MODEL, "econ_t").ecp5_metrics)[0]
+        carry_out("ecp5", options)
+        found = read_metrics(target_layout(build, MODEL, "econ_t").metrics("ecp5"))[0]
         assert (found.name, found.value, found.evidence) == ("timing.ecp5.fmax_mhz", None, "pnr")
         assert "LFE5U-85F was not done" in found.reason
 
     @pytest.mark.slow
     def test_a_small_design(self, tmp_path, capsys):
         build = _build(tmp_path)
-        ecp5.run(_options(build, seconds=300.0))
+        carry_out("ecp5", _options(build, seconds=300.0))
         found = {
-            m.name: m for m in read_metrics(target_layout(build, MODEL, "econ_t").ecp5_metrics)
+            m.name: m for m in read_metrics(target_layout(build, MODEL, "econ_t").metrics("ecp5"))
         }
         assert 100 < found["timing.ecp5.fmax_mhz"].value < 1000
         assert found["timing.ecp5.fmax_mhz"].evidence == "pnr"

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.layout import reconfigurable_equivalence, reconfigurable_synth
+from flows.__main__ import carry_out
+from flows.layout import shared_folder, shared_layout
 from flows.steps import equivalence
+from hw.forms import RECONFIGURABLE
 from hw.foundation.errors import CheckFailed, InputError
 from hw.netlist import module_equivalence
 from hw.netlist.equivalence import ControlFailed, compare, modules_of
@@ -143,7 +145,15 @@ class TestModules:
 
 def _options(build: Path, **more) -> argparse.Namespace:
     given = {"model": "any", "target": "econ_t", "or_skip": False, "seed": 1, "seconds": 60.0}
-    return argparse.Namespace(build=build, reconfigurable=True, **given | more)
+    return argparse.Namespace(build=build, **given | more)
+
+
+def _metrics_file(build: Path) -> Path:
+    return shared_layout(build, RECONFIGURABLE, "econ_t").metrics("equivalence-reconfigurable")
+
+
+def _netlist_folder(build: Path) -> Path:
+    return shared_folder(build, RECONFIGURABLE) / "synth" / "asic"
 
 
 @pytest.mark.slow
@@ -159,11 +169,11 @@ class TestStep:
 
     @staticmethod
     def _found(build: Path):
-        return {m.name: m for m in read_metrics(reconfigurable_equivalence(build, "econ_t"))}
+        return {m.name: m for m in read_metrics(_metrics_file(build))}
 
     def test_figures(self, tmp_path, mapped, capsys):
-        _changed(mapped, reconfigurable_synth(tmp_path) / "asic", lambda modules: None)
-        equivalence.run(_options(tmp_path))
+        _changed(mapped, _netlist_folder(tmp_path), lambda modules: None)
+        carry_out("equivalence-reconfigurable", _options(tmp_path))
         found = self._found(tmp_path)
         assert found["equivalence.proved"].value is True
         assert found["equivalence.control_caught"].value is True
@@ -172,9 +182,9 @@ class TestStep:
 
     @pytest.mark.usefixtures("_read_before")
     def test_a_changed_gate_is_told(self, tmp_path, mapped):
-        _changed(mapped, reconfigurable_synth(tmp_path) / "asic", _other_gate)
+        _changed(mapped, _netlist_folder(tmp_path), _other_gate)
         with pytest.raises(CheckFailed, match=r"floored_product .*product_"):
-            equivalence.run(_options(tmp_path))
+            carry_out("equivalence-reconfigurable", _options(tmp_path))
         found = self._found(tmp_path)["equivalence.proved"]
         assert found.value is False and "floored_product" in found.reason
 
@@ -185,12 +195,12 @@ class TestStep:
                 raise OutOfTime("not done")
             return compare(rtl, netlist, seconds=seconds)
 
-        _changed(mapped, reconfigurable_synth(tmp_path) / "asic", lambda modules: None)
+        _changed(mapped, _netlist_folder(tmp_path), lambda modules: None)
         monkeypatch.setattr(module_equivalence, "compare", slow)
         with pytest.raises(OutOfTime, match=r"of 5 modules .* in 60 s each: neuron \(neuron\)$"):
-            equivalence.run(_options(tmp_path))
-        assert not reconfigurable_equivalence(tmp_path, "econ_t").exists()
-        equivalence.run(_options(tmp_path, or_skip=True))
+            carry_out("equivalence-reconfigurable", _options(tmp_path))
+        assert not _metrics_file(tmp_path).exists()
+        carry_out("equivalence-reconfigurable", _options(tmp_path, or_skip=True))
         found = self._found(tmp_path)["equivalence.proved"]
         assert found.value is None and "neuron (neuron)" in found.reason
 
@@ -199,10 +209,10 @@ class TestStep:
         def blind(*_, **__):
             raise ControlFailed("the control failed")
 
-        _changed(mapped, reconfigurable_synth(tmp_path) / "asic", lambda modules: None)
+        _changed(mapped, _netlist_folder(tmp_path), lambda modules: None)
         monkeypatch.setattr(module_equivalence, "control", blind)
-        with pytest.raises(ControlFailed):
-            equivalence.run(_options(tmp_path))
+        with pytest.raises(CheckFailed, match="the control failed"):
+            carry_out("equivalence-reconfigurable", _options(tmp_path))
         found = self._found(tmp_path)
         assert found["equivalence.control_caught"].value is False
         assert found["equivalence.proved"].value is None

@@ -331,7 +331,7 @@ def _vendor(build: Path, target: str, *options: str) -> int:
 
 
 def _values(layout: TargetLayout) -> dict[tuple[str, str], object]:
-    metrics = read_metrics(layout.vendor_metrics)
+    metrics = read_metrics(layout.metrics("vendor"))
     return {(metric.name, metric.evidence.value): metric.value for metric in metrics}
 
 
@@ -349,7 +349,7 @@ def test_vitis_from_call_to_report(build, bin_folder, capsys):
     assert values["latency.cycles", "rtlsim"] == 11
     assert values["cosim.vectors", "rtlsim"] == 2 and values["cosim.mismatches", "rtlsim"] == 0
     assert values["fpga.lut", "synth"] == 28565
-    (source,) = {metric.provenance.model_hash for metric in read_metrics(layout.vendor_metrics)}
+    (source,) = {metric.provenance.model_hash for metric in read_metrics(layout.metrics("vendor"))}
     assert source == file_hash(model_layout(build, MODEL).network("encoder"))
     assert {log.name for log in layout.hls.glob("*.log")} == {
         "vendor_vitis.log",
@@ -388,17 +388,17 @@ def test_a_missing_tool_ends_the_step_before_anything_is_touched(build, capsys):
     assert _vendor(build, "vitis") == 2
     error = capsys.readouterr().err
     assert "vitis-run or vitis_hls is not on PATH" in error and "settings64.sh" in error
-    assert not layout.vendor_metrics.exists() and not (layout.hls / "tb_data").exists()
+    assert not layout.metrics("vendor").exists() and not (layout.hls / "tb_data").exists()
 
 
 def test_a_failed_tool_leaves_no_metrics(build, bin_folder, capsys):
     layout = target_layout(build, MODEL, "vitis")
-    layout.vendor_metrics.write_text("[]")
+    layout.metrics("vendor").write_text("[]")
     install(bin_folder, "vitis-run", VITIS, last="print('ERROR: [COSIM 212-4] simulator failed')")
     assert _vendor(build, "vitis") == 2
     error = capsys.readouterr().err
     assert "COSIM 212-4" in error and str(layout.hls / "vendor_vitis.log") in error
-    assert not layout.vendor_metrics.exists()
+    assert not layout.metrics("vendor").exists()
 
 
 def test_a_tool_that_leaves_no_report_did_not_do_its_work(build, bin_folder, capsys):
@@ -429,7 +429,7 @@ def test_rtl_that_differs_fails_and_is_recorded(build, bin_folder, capsys, case)
     install(bin_folder, "vitis-run", leaves, last=last)
     assert _vendor(build, "vitis") == 1
     assert complaint in capsys.readouterr().err
-    assert layout.vendor_metrics.is_file()
+    assert layout.metrics("vendor").is_file()
     assert main(["report", "--build", str(build), "--model", MODEL, "--target", "vitis"]) == 1
     for text in (layout.markdown.read_text(), layout.html.read_text()):
         assert "cosim." in text and "FAIL" in text.upper()

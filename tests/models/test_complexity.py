@@ -175,7 +175,7 @@ def test_metrics_of_a_trained_model(networks, tmp_path, capsys):
     networks.encoder.save(layout.network("encoder"))
     networks.decoder.save(layout.network("decoder"))
     assert main(["flops", "--build", str(tmp_path), "--model", "m"]) == 0
-    metrics = {metric.name: metric for metric in read_metrics(layout.complexity_metrics)}
+    metrics = {metric.name: metric for metric in read_metrics(layout.metrics("flops"))}
     assert {name: metric.value for name, metric in metrics.items()} == {
         "flops.total": 6544,
         "macs.total": 3200,
@@ -198,7 +198,7 @@ def test_metrics_of_an_encoder_without_decoder(networks, tmp_path):
     layout.train.mkdir(parents=True)
     networks.encoder.save(layout.network("encoder"))
     assert main(["flops", "--build", str(tmp_path), "--model", "m"]) == 0
-    metrics = {metric.name: metric for metric in read_metrics(layout.complexity_metrics)}
+    metrics = {metric.name: metric for metric in read_metrics(layout.metrics("flops"))}
     assert metrics["macs.total"].value == 3200
     assert metrics["decoder.macs.total"].value is None
     assert "without a decoder" in metrics["decoder.macs.total"].reason

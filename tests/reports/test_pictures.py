@@ -298,7 +298,7 @@ def test_missing_arrays_leave_out_their_pictures_alone(evaluation, tmp_path):
     layout.evaluate.mkdir(parents=True)
     few = without(evaluation, "baseline", "charge", "eta", "telescope", "occupancy_after")
     np.savez(layout.evaluation, **few.arrays)
-    write_metrics(layout.evaluate_metrics, [Metric(name="emd.mean", value=1.0)])
+    write_metrics(layout.metrics("evaluate"), [Metric(name="emd.mean", value=1.0)])
     gallery = evaluation_gallery(layout)
     assert {p.name for p in gallery.pictures} == {
         "emd", "emd_binned", "emd_occupancy", "measures", "measures_occupancy", "displays",
@@ -428,7 +428,7 @@ def test_every_picture_is_a_sound_file(evaluation, tmp_path):
     names = [f"baseline.{name}.chip.{part}" for name in ALGORITHMS for part in ("bits", "emd.mean")]
     names += ["emd.mean", "quality.bits", "link.bits"]
     metrics = [Metric(name=name, value=1.0) for name in names]
-    write_metrics(layout.evaluate_metrics, metrics)
+    write_metrics(layout.metrics("evaluate"), metrics)
     networks = build_networks(load_model_spec("8x8_c8_S2_qK"))
     calq = np.random.default_rng(3).integers(0, 90, (50, 48)).astype(np.float32)
     validation = Validation(calq, ARRANGEMENTS["8x8"], Normalisation("msb"))

@@ -63,13 +63,13 @@ def build(tmp_path: Path) -> Path:
     ]
     counts = [("flops", 6544), ("macs", 3200), ("bops", 170000), ("params", 2144)]
     write_metrics(of_data.metrics, distances)
-    write_metrics(of_model.train_metrics, [Metric(name="train.val_loss", value=0.01)])
-    write_metrics(of_model.evaluate_metrics, _emd_metrics())
+    write_metrics(of_model.metrics("train"), [Metric(name="train.val_loss", value=0.01)])
+    write_metrics(of_model.metrics("evaluate"), _emd_metrics())
     write_metrics(
-        of_model.complexity_metrics, [Metric(name=f"{n}.total", value=v) for n, v in counts]
+        of_model.metrics("flops"), [Metric(name=f"{n}.total", value=v) for n, v in counts]
     )
-    write_metrics(of_target.hls_metrics, [Metric(name="hls.layers", value=4)])
-    write_metrics(of_target.csim_metrics, _csim(0))
+    write_metrics(of_target.metrics("hls"), [Metric(name="hls.layers", value=4)])
+    write_metrics(of_target.metrics("csim"), _csim(0))
     of_model.settings.write_text(json.dumps({"data": {"name": "generated"}, "seed": 7}))
     layer = {"name": "conv2d", "class": "Conv2D", "result": "fixed<19,6>", "weight": None}
     of_target.hls_types.write_text(json.dumps([layer]))
@@ -169,7 +169,7 @@ def test_nothing_done_gives_every_promised_name_with_its_reason(tmp_path, capsys
 
 def test_a_mismatch_fails_with_status_1_after_the_files_are_written(build, capsys):
     of_target = target_layout(build, MODEL, TARGET)
-    write_metrics(of_target.csim_metrics, _csim(3, "first difference: vector 17, layer conv2d"))
+    write_metrics(of_target.metrics("csim"), _csim(3, "first difference: vector 17, layer conv2d"))
     assert _report(build) == 1
     output = capsys.readouterr()
     assert "csim.mismatches is 3" in output.err and "vector 17, layer conv2d" in output.err
@@ -200,8 +200,10 @@ def test_figures_of_a_replaced_encoder_are_not_taken_for_the_present_one(build, 
     encoder.write_text("first")
     source = Provenance(model_hash=file_hash(encoder))
     csim = [metric.model_copy(update={"provenance": source}) for metric in _csim(0)]
-    write_metrics(of_target.csim_metrics, csim)
-    write_metrics(of_model.evaluate_metrics, [Metric(name="emd.mean", value=1, provenance=source)])
+    write_metrics(of_target.metrics("csim"), csim)
+    write_metrics(
+        of_model.metrics("evaluate"), [Metric(name="emd.mean", value=1, provenance=source)]
+    )
     assert _report(build) == 0
     assert read_summary(of_target.summary).find("csim.mismatches").value == 0
     encoder.write_text("second")
@@ -217,7 +219,7 @@ def test_figures_of_a_replaced_encoder_are_not_taken_for_the_present_one(build, 
 def test_a_skipped_stage_shows_its_reason_everywhere(build, capsys):
     of_target = target_layout(build, MODEL, TARGET)
     reason = "a model in floating point has no bit-exact C++ <b>|</b>"
-    write_metrics(of_target.csim_metrics, _csim(None, reason))
+    write_metrics(of_target.metrics("csim"), _csim(None, reason))
     assert _report(build) == 0
     page, text = of_target.html.read_text(), of_target.markdown.read_text()
     assert "skipped" in page and "skipped" in text
@@ -234,7 +236,7 @@ def test_a_damaged_file_is_named(build, damage):
         "history": of_model.history,
         "hls_types": of_target.hls_types,
         "histograms": data_layout(build, None).histograms,
-        "metrics": of_model.evaluate_metrics,
+        "metrics": of_model.metrics("evaluate"),
     }[damage]
     file.parent.mkdir(exist_ok=True)
     file.write_text('{"conv2d": 1}')
@@ -414,7 +416,7 @@ def test_a_single_epoch_without_validation_can_be_drawn(tmp_path):
 
 
 def test_status_tells_what_is_done_and_what_to_run(build, capsys):
-    target_layout(build, MODEL, TARGET).csim_metrics.unlink()
+    target_layout(build, MODEL, TARGET).metrics("csim").unlink()
     assert main(["status", "--build", str(build)]) == 0
     printed = capsys.readouterr().out
     assert "emd.mean = 1.25 half pitch" in printed
@@ -427,12 +429,12 @@ def test_status_can_require_a_stage(build, capsys):
 
     of_target = target_layout(build, MODEL, TARGET)
     assert require("csim") == 0
-    write_metrics(of_target.csim_metrics, _csim(1))
+    write_metrics(of_target.metrics("csim"), _csim(1))
     assert require("csim") == 1
-    write_metrics(of_target.csim_metrics, _csim(None, "no g++"))
+    write_metrics(of_target.metrics("csim"), _csim(None, "no g++"))
     assert require("csim") == 1
     assert "was skipped: no g++" in capsys.readouterr().err
-    of_target.csim_metrics.unlink()
+    of_target.metrics("csim").unlink()
     assert require("csim") == 1
     assert "make csim" in capsys.readouterr().err
 

@@ -1,0 +1,39 @@
+"""The HLS project that the hls stage left."""
+
+from typing import Any
+
+from flows.artefacts.encoder import trained_encoder
+from flows.artefacts.skipped import reason_of_skip
+from flows.layout import DesignLayout
+from flows.provenance import file_hash
+from hw.foundation.errors import InputError
+from hw.hls.conversion import HlsProject, NoFixedPoint, NumberFormats, read_project
+
+
+def hls_project(design: DesignLayout) -> HlsProject:
+    """The record of the HLS project, which must have been made from this encoder.
+
+    Raises:
+        NoFixedPoint: the hls step was skipped.
+        InputError: there is no encoder or no project, or it is another encoder's.
+    """
+    layout, encoder_file = design.target, trained_encoder(design.model)
+    if reason := reason_of_skip(layout.metrics("hls")):
+        raise NoFixedPoint(reason)
+    project = read_project(layout.hls)
+    if project.encoder_hash != file_hash(encoder_file):
+        raise InputError(
+            f"{layout.hls} was not made from {encoder_file}; run the hls step anew: "
+            f"make hls MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
+        )
+    return project
+
+
+def for_hls4ml(encoder: Any) -> tuple[Any, NumberFormats | None]:
+    """What hls4ml converts, and the number formats with which that equals the encoder; None for
+    those that hls4ml finds."""
+    from models.networks.econ_t_encoder import has_chip_arithmetic, hls_formats, plain_twin
+
+    if has_chip_arithmetic(encoder):
+        return plain_twin(encoder), hls_formats(encoder)
+    return encoder, None

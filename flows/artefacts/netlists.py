@@ -1,0 +1,47 @@
+"""The netlists that the synth stages left, and the library that they are mapped to."""
+
+from pathlib import Path
+
+from flows.artefacts.skipped import reason_of_skip
+from flows.layout import DesignLayout, shared_folder
+from hw.forms import GENERATED, Form
+from hw.foundation.errors import ToolMissing
+from hw.netlist.liberty import Library, read_liberty
+from hw.synthesis.asic import nangate45
+from hw.targets.target import Target
+
+RECONFIGURABLE_TOP = "econ_t_encoder"
+"""The part of the chip's own RTL that does what generated RTL does, and its weight registers."""
+
+ASIC = "asic"
+"""The folder of the netlist that is mapped to the cell library, beside those of FPGA families."""
+
+
+def netlist_folder(design: DesignLayout, form: Form) -> Path:
+    """A folder for each technology; that of a form that serves all models, for all targets too."""
+    if form is GENERATED:
+        return design.target.synth
+    return shared_folder(design.build, form) / "synth"
+
+
+def mapped_folder(design: DesignLayout, form: Form) -> Path:
+    """The folder of the netlist mapped to the cell library.
+
+    Raises:
+        ToolMissing: the synth stage was skipped for want of a tool.
+    """
+    folder = netlist_folder(design, form) / ASIC
+    layout = design.target if form is GENERATED else design.shared(form)
+    if not folder.is_dir() and (reason := reason_of_skip(layout.metrics(f"synth{form.suffix}"))):
+        raise ToolMissing(reason)
+    return folder
+
+
+def liberty_file(target: Target) -> Path:
+    """The Liberty file that the target's netlists are mapped to."""
+    return Path(target.liberty) if target.liberty else nangate45()
+
+
+def cell_library(target: Target) -> Library:
+    """The library that the target's netlists are mapped to."""
+    return read_liberty(liberty_file(target))

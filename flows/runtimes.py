@@ -1,0 +1,43 @@
+"""How long each stage took when it last ran to its end: a small record beside its metrics."""
+
+import argparse
+import json
+from pathlib import Path
+
+from flows.artefacts.stage_results import metrics_file
+from flows.layout import DEFAULT_MODEL, DEFAULT_TARGET, DesignLayout, data_layout, design_layout
+from flows.stages import Stage
+from hw.foundation.atomic_file import write_text
+
+_FILE = "runtime.json"
+
+
+def record_runtime(stage: Stage, arguments: argparse.Namespace, seconds: float) -> None:
+    """Keep the wall time of a run of `stage` that the options describe.
+
+    The train stage takes its time for all models that it is given; only that of a single one is
+    kept.
+    """
+    options = vars(arguments)
+    models = options.get("models", options.get("model", DEFAULT_MODEL))
+    if "," in models:
+        return
+    build = options.get("odir") or arguments.build
+    design = design_layout(
+        build,
+        models,
+        options.get("target", DEFAULT_TARGET),
+        data_layout(build, options.get("data")),
+    )
+    file = metrics_file(stage, design).with_name(_FILE)
+    if file.parent.is_dir():
+        write_text(file, json.dumps({"stage": stage.name, "seconds": round(seconds, 2)}) + "\n")
+
+
+def runtime_of(stage: Stage, design: DesignLayout) -> float | None:
+    """Seconds of wall time that the stage took; None where that is not known."""
+    file: Path = metrics_file(stage, design).with_name(_FILE)
+    try:
+        return float(json.loads(file.read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # it is no result: a stage whose time is lost is as good as before
