@@ -83,8 +83,9 @@ def test_figures_of_both_families_and_of_the_library(tmp_path, capsys, target, o
     assert all(m.provenance and m.provenance.tools.keys() == {"pyosys"} for m in metrics)
     assert "9 LUT, 9 FF" in capsys.readouterr().out
     folder = target_layout(build, MODEL, target).synth
-    assert {f.name for f in folder.iterdir()} == {"xcup", "xc7", "asic"}
-    assert all((f / "netlist.v").is_file() for f in folder.iterdir())
+    netlists = [entry for entry in folder.iterdir() if entry.is_dir()]
+    assert {entry.name for entry in netlists} == {"xcup", "xc7", "asic"}
+    assert all((entry / "netlist.v").is_file() for entry in netlists)
     stage, design = BY_NAME["synth"], design_of(build, MODEL, target)
     assert result(stage, design)[0].progress is Progress.DONE
     model_layout(build, MODEL).network("encoder").write_bytes(b"another one")
