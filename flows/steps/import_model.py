@@ -245,7 +245,7 @@ def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse
 
 
 def _step(name: str, *options: str) -> None:
-    from flows.__main__ import carry_out, load_command
+    from flows.commands import carry_out, load_command
 
     _, parser = load_command(name)
     if status := carry_out(name, parser.parse_args(options)):

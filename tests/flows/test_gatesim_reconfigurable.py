@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.__main__ import carry_out
+from flows.commands import carry_out
 from flows.layout import model_layout, target_layout
 from flows.steps import gatesim_reconfigurable as step
 from hw.foundation.errors import CheckFailed, ToolMissing

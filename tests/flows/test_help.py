@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import COMMANDS, load_command, main
+from flows.__main__ import main
 from flows.command_line.step_parser import StepParser, default_text, is_number
+from flows.commands import COMMANDS, load_command
 from flows.stages import STAGES
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -98,7 +99,7 @@ def test_every_step_module_is_a_step() -> None:
 
 def test_help_needs_no_tensorflow() -> None:
     code = (
-        "import sys\nfrom flows.__main__ import COMMANDS, load_command\n"
+        "import sys\nfrom flows.commands import COMMANDS, load_command\n"
         "for name in COMMANDS: load_command(name)\n"
         "print([name for name in ('tensorflow', 'tf_keras', 'hls4ml') if name in sys.modules])"
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import carry_out
 from flows.artefacts.stage_results import design_of, metrics_file, result
+from flows.commands import carry_out
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
 from flows.stages import BY_NAME

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import carry_out
+from flows.commands import carry_out
 from flows.layout import shared_folder, shared_layout
 from flows.steps import equivalence
 from hw.forms import RECONFIGURABLE

@@ -1,0 +1,52 @@
+"""The commands: every stage, and what serves all of them; how one is loaded and carried out."""
+
+import argparse
+import importlib
+import time
+from types import ModuleType
+
+from flows import frame
+from flows.command_line.step_parser import StepParser
+from flows.runtimes import record_runtime
+from flows.stages import BY_NAME, STAGES
+
+OTHER_COMMANDS = {
+    "doctor": "name each tool found or missing, with version and remedy",
+    "import": "take a foreign Keras/QKeras encoder through the whole flow",
+    "report": "collect all metrics in summary.json, report.md and report.html",
+    "compare": "compare designs by summary.json: table, Markdown, overlays",
+    "status": "say which stages of a design are done",
+    "registers": "write or read the chip's weight registers",
+    "conformance": "run the golden model on ECON-T emulator vectors",
+}
+_MODULES = {"import": "import_model"}  # a Python keyword names no module
+COMMANDS = {stage.name: stage.does for stage in STAGES} | OTHER_COMMANDS
+
+
+def load_command(name: str) -> tuple[ModuleType, StepParser]:
+    """The module of the command `name`, and the parser of its options."""
+    module = BY_NAME[name].module if name in BY_NAME else _MODULES.get(name, name)
+    step = importlib.import_module(f"flows.steps.{module}")
+    does = COMMANDS[name]
+    parser = StepParser(prog=f"python -m flows {name}", description=f"{does[0].upper()}{does[1:]}.")
+    step.add_arguments(parser)
+    return step, parser
+
+
+def carry_out(name: str, arguments: argparse.Namespace) -> int:
+    """Carry out one command with the options that its parser read; returns the exit status.
+
+    Raises:
+        EcontError: bad input, a missing tool, or a check that failed.
+    """
+    step, _ = load_command(name)
+    stage = BY_NAME.get(name)
+    start = time.monotonic()
+    status = 0
+    if stage and hasattr(step, "measure"):
+        frame.run(stage, step, arguments)
+    else:
+        status = step.run(arguments) or 0
+    if stage and not status:
+        record_runtime(stage, arguments, time.monotonic() - start)
+    return status
