@@ -102,15 +102,9 @@ def collect(
         of_target.folder.name,
         metrics,
         reasons={
-            "csim": remedies["csim"],
-            "data": remedies["data"],
-            "emd": remedies["evaluate"],
-            **dict.fromkeys(("flops", "macs", "bops", "params"), remedies["flops"]),
-            # those of the RTL need no licence
-            **dict.fromkeys(
-                ("latency", "ii"), f"{remedies['vendor']}; of the RTL: {by_name['rtlsim']}"
-            ),
-            "fpga": f"{remedies['vendor']}; of the RTL: {by_name['synth']}",
+            **remedies,  # those of the RTL need no licence
+            "rtlsim": f"{remedies['vendor']}; of the RTL: {by_name['rtlsim']}",
+            "synth": f"{remedies['vendor']}; of the RTL: {by_name['synth']}",
         },
         provenance=provenance(model_hash=file_hash(encoder) if encoder.is_file() else None),
     )

@@ -14,19 +14,23 @@ from flows.provenance import file_hash
 from flows.steps.report import collect
 from hw.foundation.errors import InputError
 from models.data.geometry import cell_coordinates
+from reports.catalogue import named_rows
 from reports.metrics import Evidence, Metric, Provenance, Summary, read_summary, write_metrics
 from reports.pictures.distributions import emd_picture
 from reports.pictures.evaluation import read_evaluation
 from reports.pictures.gallery import Gallery, write_gallery
 from reports.pictures.module_display import cell_outlines
 from reports.pictures.training import training_picture
-from reports.rendering import html, markdown
+from reports.rendering.pages import html, markdown
 from reports.report import compose
-from reports.summary import PROMISED, strongest, summarise
-from reports.tables import format_value, occupancy_rows, sections
+from reports.summary import strongest, summarise
+from reports.tables.occupancy import occupancy_rows
+from reports.tables.sections import sections
+from reports.tables.values import format_value
 from reports.verdict import Outcome, describe, judge, overall
 from tests.reports.evaluation_arrays import evaluation_arrays
 
+PROMISED = {row.name: row for row in named_rows() if row.promised}
 MODEL, TARGET = "8x8_c8_S2_qK", "econ_t"
 VENDOR = Path(__file__).parents[1] / "hw" / "vendor_reports"
 SOURCE = Provenance(model_hash="0123456789abcdef", data_hash="fedcba9876543210", seed=7)
@@ -266,13 +270,18 @@ def test_the_data_set_may_be_named(build, tmp_path):
 
 
 def test_a_summary_fills_gaps_only_where_nothing_stands():
-    reasons = dict.fromkeys({name.split(".")[0] for name in PROMISED}, "not done")
+    assert {"csim.mismatches", "emd.mean", "fpga.lut", "latency.ns"} <= set(PROMISED)
+    reasons = {row.stage: f"not done: {row.stage}" for row in PROMISED.values()}
     given = [Metric(name="emd.mean", value=1.0), Metric(name="ii.cycles", value=None, reason="x")]
     summary = summarise("m", "t", given, reasons, SOURCE)
     names = [metric.name for metric in summary.metrics]
     assert len(names) == len(set(names)) and set(PROMISED) <= set(names)
     assert summary.find("ii.cycles").reason == "x"
     assert summary.find("csim.vectors").evidence is Evidence.CSIM
+    for name, row in PROMISED.items():
+        metric = summary.find(name)
+        if name not in ("emd.mean", "ii.cycles"):
+            assert (metric.unit, metric.reason) == (row.unit, f"not done: {row.stage}")
 
 
 def test_budgets_are_judged_on_the_strongest_evidence():

@@ -6,17 +6,21 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.algorithms import LEGEND as ALGORITHMS_LEGEND
+from hw.forms import RECONFIGURABLE
+from reports.catalogue import QUALITY
 from reports.pictures.picture import Picture
 from reports.report import Report
-from reports.side_by_side import HYPHENATED, LEGEND, RECONFIGURABLE
 from reports.summary import strongest
-from reports.tables import MISSING, format_value
+from reports.tables.algorithms import LEGEND as ALGORITHMS_LEGEND
+from reports.tables.side_by_side import LEGEND
+from reports.tables.values import MISSING, format_value
 from reports.verdict import describe
 
 # attributes of an SVG document that hold coordinates, in points
 _COORDINATES = re.compile(r' (?:d|x|y|points)="[^"]*"')
 _DIGITS = re.compile(r"(\.\d\d)\d+")
+# with a soft hyphen: as one word it makes its columns the widest by far
+_HYPHENATED = "recon\u00adfigurable"
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
@@ -49,11 +53,12 @@ def _environment() -> Environment:
         "value": format_value,
         "cell": _cell,
         "describe": describe,
-        "hyphenated": lambda title: title.replace(RECONFIGURABLE, HYPHENATED),
+        "hyphenated": lambda title: title.replace(RECONFIGURABLE.name, _HYPHENATED),
     }
     environment.globals |= {
         "missing": MISSING,
         "strongest": strongest,
+        "quality": QUALITY,
         "forms_legend": LEGEND,
         "algorithms_legend": ALGORITHMS_LEGEND,
     }
