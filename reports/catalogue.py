@@ -425,7 +425,7 @@ _ROWS: tuple[Row, ...] = (
             "Largest difference from Keras, {network}, {form}"),
         Row("graph.{network}.nodes", "", None, "Nodes of the frozen graph, {network}"),
     ),
-    *_measured_by("emd_cnn", OTHER,
+    *_measured_by("emd-cnn", OTHER,
         Row("emd_cnn.pairs.training", "pairs", None, "Pairs to learn from"),
         Row("emd_cnn.pairs.choice", "pairs", None, "Pairs to choose the epoch with"),
         Row("emd_cnn.{kind}.mean_exact", _HALF_PITCH, None, "Mean distance, {kind} pairs"),

@@ -13,7 +13,8 @@ from flows.command_line.step_options import add_model
 from flows.layout import ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.errors import InputError
-from reports.metrics import Evidence, Metric, Provenance, write_metrics
+from reports.catalogue import records, required_row
+from reports.metrics import Evidence, Metric, with_provenance, write_metrics
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,7 @@ class _Totals:
     weight_bits: int
 
 
-_UNITS = {
-    "flops": "FLOP",
-    "macs": "MAC",
-    "bops": "bit operations",
-    "params": "parameters",
-    "weight_bits": "bit",
-}
+_KINDS = tuple(field.name for field in fields(_Totals))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,10 +71,9 @@ def count(layout: ModelLayout) -> list[Metric]:
     metrics = _metrics(encoder, "")
     if decoder.exists():
         return metrics + _metrics(decoder, "decoder.")
-    return metrics + [
-        _metric(f"decoder.{kind}.total", None, kind, None, "the encoder came without a decoder")
-        for kind in _UNITS
-    ]
+    missing = {f"decoder.{kind}.total": None for kind in _KINDS}
+    reason = "the encoder came without a decoder"
+    return metrics + records(missing, evidence=Evidence.ESTIMATE, reason=reason)
 
 
 def _metrics(file: Path, prefix: str) -> list[Metric]:
@@ -87,24 +81,8 @@ def _metrics(file: Path, prefix: str) -> list[Metric]:
 
     totals, _ = _count_file(file)
     origin = provenance(model_hash=file_hash(file), tools={"tensorflow": tf.__version__})
-    return [
-        _metric(f"{prefix}{kind}.total", value, kind, origin)
-        for kind, value in asdict(totals).items()
-    ]
-
-
-def _metric(
-    name: str, value: int | None, kind: str, origin: Provenance | None, reason: str | None = None
-) -> Metric:
-    return Metric(
-        name=name,
-        value=value,
-        unit=_UNITS[kind],
-        evidence=Evidence.ESTIMATE,
-        better="lower",
-        reason=reason,
-        provenance=origin,
-    )
+    values = {f"{prefix}{kind}.total": value for kind, value in asdict(totals).items()}
+    return with_provenance(records(values, evidence=Evidence.ESTIMATE), origin)
 
 
 def _count_file(file: Path) -> tuple[_Totals, list[Any]]:
@@ -166,8 +144,8 @@ def _show_metrics(metrics: list[Metric]) -> None:
     table.add_column("count")
     table.add_column("encoder", justify="right")
     table.add_column("decoder", justify="right")
-    for field in fields(_Totals):
-        cells = (value[f"{field.name}.total"], value[f"decoder.{field.name}.total"])
+    for kind in _KINDS:
+        cells = (value[f"{kind}.total"], value[f"decoder.{kind}.total"])
         shown = ("---" if cell is None else f"{cell:,}" for cell in cells)
-        table.add_row(f"{field.name} ({_UNITS[field.name]})", *shown)
+        table.add_row(f"{kind} ({required_row(f'{kind}.total').unit})", *shown)
     output_console().print(table)

@@ -18,6 +18,7 @@ from models.data.geometry import ARRANGEMENTS
 from models.data.normalisation import Normalisation
 from models.quality.measures import EMD_UNIT, MEASURES
 from models.quality.quality import OCCUPANCY_BINS, PROFILE_BINS
+from reports.catalogue import DISTANCE, QUALITY_MEASURES
 from reports.metrics import Metric, write_metrics
 from reports.pictures.algorithms import (
     algorithms_emd_picture,
@@ -103,9 +104,10 @@ def test_every_measure_has_a_panel_with_its_unit(evaluation):
     names = [m.name for m in MEASURES if m.name not in ("emd", "zero_fraction")]
     axes = measures_picture(evaluation, MODEL).figure.axes
     assert sorted(a.get_xlabel() for a in axes) == sorted(map(label, names))
+    units = {measure.name: measure.unit for measure in (DISTANCE, *QUALITY_MEASURES)}
     for measure in MEASURES:
         assert label(measure.name) != measure.name
-        assert ("[half pitch]" in label(measure.name)) == (measure.unit == EMD_UNIT)
+        assert ("[half pitch]" in label(measure.name)) == (units[measure.name] == EMD_UNIT)
 
 
 def test_the_axis_may_be_negative():
