@@ -40,7 +40,7 @@ class ComparedDesign:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparedCell:
     """One design's figure.
 
     Attributes:
@@ -68,7 +68,7 @@ class ComparedFigure:
     """
 
     first: Metric
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparedCell, ...]
     tool: str = ""
 
     @property
@@ -164,36 +164,40 @@ def _tools(metric: Metric) -> tuple[str, ...]:
     return tuple(sorted(metric.provenance.tools)) if metric.provenance else ()
 
 
-def _cells(key: tuple, sides: Sequence[dict[tuple, Metric]], tolerance: float) -> Iterator[Cell]:
+def _cells(
+    key: tuple, sides: Sequence[dict[tuple, Metric]], tolerance: float
+) -> Iterator[ComparedCell]:
     base = sides[0].get(key)
     for index, side in enumerate(sides):
         metric = side.get(key)
         if metric is None or metric.value is None:
-            yield Cell(metric, Change.MISSING)
+            yield ComparedCell(metric, Change.MISSING)
         elif index == 0 or base is None or base.value is None:
-            yield Cell(metric, Change.BASE if index == 0 else Change.DIFFERENT)
+            yield ComparedCell(metric, Change.BASE if index == 0 else Change.DIFFERENT)
         else:
             errors = [_error(key, sides[0]), _error(key, side)]
             yield _judge(base, metric, errors, tolerance)
 
 
-def _judge(base: Metric, metric: Metric, errors: Sequence[float | None], tolerance: float) -> Cell:
+def _judge(
+    base: Metric, metric: Metric, errors: Sequence[float | None], tolerance: float
+) -> ComparedCell:
     before, after = base.value, metric.value
     if isinstance(before, str) or isinstance(after, str) or before is None or after is None:
-        return Cell(metric, Change.SAME if before == after else Change.DIFFERENT)
+        return ComparedCell(metric, Change.SAME if before == after else Change.DIFFERENT)
     difference = float(after) - float(before)
     relative = difference / abs(before) if before else None
     if not difference:
-        return Cell(metric, Change.SAME, 0.0)
+        return ComparedCell(metric, Change.SAME, 0.0)
     if relative is not None and abs(relative) <= tolerance:
-        return Cell(metric, Change.SAME, relative)
+        return ComparedCell(metric, Change.SAME, relative)
     known = [error for error in errors if error is not None]
     if len(known) == len(errors) and abs(difference) <= _SIGNIFICANT * math.hypot(*known):
-        return Cell(metric, Change.SAME, relative)
+        return ComparedCell(metric, Change.SAME, relative)
     if base.better is None or base.better != metric.better or not row_of(base.name).judged:
-        return Cell(metric, Change.DIFFERENT, relative)
+        return ComparedCell(metric, Change.DIFFERENT, relative)
     improved = difference < 0 if base.better == "lower" else difference > 0
-    return Cell(metric, Change.BETTER if improved else Change.WORSE, relative)
+    return ComparedCell(metric, Change.BETTER if improved else Change.WORSE, relative)
 
 
 def _error(key: tuple, side: dict[tuple, Metric]) -> float | None:

@@ -54,7 +54,7 @@ class StageState:
 
 
 @dataclass(frozen=True)
-class LayerType:
+class LayerFormats:
     """The number formats of one layer of the HLS C++: format by role (`result`, `weight`, ...)."""
 
     name: str
@@ -63,7 +63,7 @@ class LayerType:
 
 
 @dataclass(frozen=True)
-class Report:
+class DesignReport:
     """All that a report shows."""
 
     summary: Summary
@@ -77,7 +77,7 @@ class Report:
     occupancy: list[OccupancyRow]
     measures: list[MeasureRow]
     algorithms: list[AlgorithmTable]
-    layers: list[LayerType]
+    layers: list[LayerFormats]
     gallery: "Gallery | None"
 
     @property
@@ -109,9 +109,9 @@ def compose(
     description: str,
     budgets: Mapping[str, Bounds],
     stages: list[StageState],
-    layers: list[LayerType],
+    layers: list[LayerFormats],
     gallery: "Gallery | None" = None,
-) -> Report:
+) -> DesignReport:
     """Judge the summary and lay it out.
 
     Args:
@@ -122,7 +122,7 @@ def compose(
     """
     undone = {stage.name: stage.undone for stage in stages if stage.undone}
     checks = judge(summary, budgets, undone)
-    return Report(
+    return DesignReport(
         summary=summary,
         description=description,
         outcome=overall(checks),

@@ -11,7 +11,7 @@ from flows.provenance import file_hash
 from flows.stages import STAGES, Scope, Stage
 from reports.metrics import Metric, read_metrics
 from reports.report import Progress, StageState
-from reports.tables import format_value
+from reports.tables.values import format_value
 
 
 def design_of(build: Path, model: str, target: str, data: Path | None = None) -> DesignLayout:

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from reports.catalogue import algorithm_label
 from reports.metrics import Metric
 from reports.pictures.distributions import EMD_LABEL, draw_distribution, range_of
-from reports.pictures.evaluation import Algorithm, Evaluation, Values
+from reports.pictures.evaluation import CompressionAlgorithm, Evaluation, Values
 from reports.pictures.picture import (
     COLOURS,
     LINES,
     MARKERS,
-    Group,
+    PictureGroup,
     MissingValuesError,
     Picture,
     draw_picture,
@@ -89,7 +89,7 @@ def algorithms_emd_picture(evaluation: Evaluation, model: str) -> Picture:
         "the model was trained for."
     )
     return draw_picture(
-        "algorithms_emd", "Distances of all algorithms", caption, Group.ALGORITHMS, draw
+        "algorithms_emd", "Distances of all algorithms", caption, PictureGroup.ALGORITHMS, draw
     )
 
 
@@ -134,7 +134,7 @@ def algorithms_profile_picture(evaluation: Evaluation, along: Coordinate, model:
         "modules of each bin."
     )
     title = f"All algorithms against {along.name}"
-    return draw_picture(f"algorithms_{along.name}", title, caption, Group.ALGORITHMS, draw)
+    return draw_picture(f"algorithms_{along.name}", title, caption, PictureGroup.ALGORITHMS, draw)
 
 
 def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
@@ -189,7 +189,7 @@ def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
         "which an algorithm keeps nothing are not in its mean."
     )
     return draw_picture(
-        "algorithms_bits", "Distance and bits sent", caption, Group.ALGORITHMS, draw
+        "algorithms_bits", "Distance and bits sent", caption, PictureGroup.ALGORITHMS, draw
     )
 
 
@@ -204,7 +204,7 @@ def _curves(evaluation: Evaluation) -> dict[str, list[_Curve]]:
     }
 
 
-def _curve(algorithm: Algorithm, names: Sequence[str]) -> _Curve:
+def _curve(algorithm: CompressionAlgorithm, names: Sequence[str]) -> _Curve:
     words = algorithm_label(algorithm.name)
     return _Curve(words, algorithm.emd, *_style(algorithm.name, names))
 

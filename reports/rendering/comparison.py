@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.catalogue import label_of
-from reports.comparison import Cell, Change, ComparedFigure, DesignComparison
+from reports.comparison import ComparedCell, Change, ComparedFigure, DesignComparison
 from reports.tables.values import MISSING, format_value
 
 _COLOURS = {Change.BETTER: "green", Change.WORSE: "red"}
@@ -119,7 +119,7 @@ def _label(figure: ComparedFigure) -> str:
     return f"{label_of(first.name)} ({about})" if about else label_of(first.name)
 
 
-def _words(cell: Cell) -> str:
+def _words(cell: ComparedCell) -> str:
     text = format_value(cell.value) if cell.value is not None else MISSING
     if cell.change not in (Change.BETTER, Change.WORSE, Change.DIFFERENT):
         return text
@@ -128,7 +128,7 @@ def _words(cell: Cell) -> str:
     return f"{text} ({' '.join(parts)})" if parts else text
 
 
-def _emphasised(cell: Cell) -> str:
+def _emphasised(cell: ComparedCell) -> str:
     return _words(cell).replace("worse)", "**worse**)")
 
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from hw.forms import RECONFIGURABLE
 from reports.catalogue import QUALITY
 from reports.pictures.picture import Picture
-from reports.report import Report
+from reports.report import DesignReport
 from reports.summary import strongest
 from reports.tables.algorithms import LEGEND as ALGORITHMS_LEGEND
 from reports.tables.side_by_side import LEGEND
@@ -65,7 +65,7 @@ def _environment() -> Environment:
     return environment
 
 
-def html(report: Report) -> str:
+def html(report: DesignReport) -> str:
     """One HTML page that needs no other file and no network."""
     return (
         _environment()
@@ -74,12 +74,12 @@ def html(report: Report) -> str:
     )
 
 
-def markdown(report: Report, plots: str) -> str:
+def markdown(report: DesignReport, plots: str) -> str:
     """The report in Markdown; `plots` is the folder of the pictures, relative to it."""
     template = _environment().get_template("report.md.j2")
     return template.render(report=report, plots=plots, layer_roles=_roles(report))
 
 
-def _roles(report: Report) -> list[str]:
+def _roles(report: DesignReport) -> list[str]:
     """The number formats that any layer has, in order of appearance."""
     return list(dict.fromkeys(role for layer in report.layers for role in layer.formats))

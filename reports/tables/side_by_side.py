@@ -58,7 +58,7 @@ def _lines() -> tuple[_Line, ...]:
 
 
 @dataclass(frozen=True)
-class Column:
+class FormColumn:
     """One form of the design at one level, or a published design.
 
     Attributes:
@@ -85,7 +85,7 @@ class SideBySide:
 
     labels: tuple[str, ...]
     units: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[FormColumn, ...]
     gaps: tuple[Gap, ...]
 
     @property
@@ -222,14 +222,14 @@ def _mapped_to(form: _FormAtLevel, summary: Summary) -> str:
     return ""
 
 
-def _column(form: _FormAtLevel, figures: _Figures, note: str) -> Column:
+def _column(form: _FormAtLevel, figures: _Figures, note: str) -> FormColumn:
     cells = []
     for line in _lines():
         names = [name for name in line.metrics if name in figures]
         values = next(filter(None, (_values(figures, name) for name in names)), [])
         promised = bool(names) or any(name in form.expected for name in line.metrics)
         cells.append(" / ".join(dict.fromkeys(map(_cell, values))) or (MISSING if promised else ""))
-    return Column(form.title, form.evidence.value, tuple(cells), note)
+    return FormColumn(form.title, form.evidence.value, tuple(cells), note)
 
 
 def _values(figures: _Figures, name: str) -> list[object]:
@@ -240,12 +240,12 @@ def _cell(value: object) -> str:
     return f"{value:,.0f}" if isinstance(value, float) and value >= 1000 else format_value(value)
 
 
-def _published(anchor: Anchor) -> Column:
+def _published(anchor: Anchor) -> FormColumn:
     cells = []
     for line in _lines():
         given = [anchor.figures[name] for name in line.metrics if name in anchor.figures]
         cells.append(_cell(given[0]) if given else "")
-    return Column(
+    return FormColumn(
         anchor.title, PUBLISHED, tuple(cells), f"{anchor.design}. Source: {anchor.source}"
     )
 

@@ -7,7 +7,7 @@ import pytest
 from reports.metrics import Metric, Provenance, Summary
 from reports.rendering.pages import html, markdown
 from reports.rendering.terminal import print_report
-from reports.report import Report, compose
+from reports.report import DesignReport, compose
 from reports.tables.algorithms import AlgorithmTable, algorithm_tables
 from reports.tables.measures import measure_rows
 from reports.tables.sections import sections
@@ -178,7 +178,7 @@ def test_a_measure_is_one_row_with_as_many_decimals_as_its_error_tells():
 
 
 @pytest.fixture
-def report() -> Report:
+def report() -> DesignReport:
     found = example()
     found = found.model_copy(
         update={

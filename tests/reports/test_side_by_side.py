@@ -15,7 +15,7 @@ from reports.rendering.terminal import print_report
 from reports.report import Progress, StageState, compose
 from reports.summary import strongest
 from reports.tables.anchors import anchors
-from reports.tables.side_by_side import Column, SideBySide, side_by_side
+from reports.tables.side_by_side import FormColumn, SideBySide, side_by_side
 from reports.tables.values import MISSING
 from reports.verdict import Outcome, judge, overall
 
@@ -285,8 +285,8 @@ def test_the_terminal_leaves_out_columns_without_figures():
 
 
 def test_an_empty_column_is_told_from_one_with_figures():
-    assert Column("a", "synth", ("", MISSING)).is_empty
-    assert not Column("a", "synth", ("", "0")).is_empty
+    assert FormColumn("a", "synth", ("", MISSING)).is_empty
+    assert not FormColumn("a", "synth", ("", "0")).is_empty
 
 
 # --- verdict by form ----------------------------------------------------------------------------
