@@ -1,5 +1,6 @@
 """The judgement, kept apart from the measurement: does the design keep what its target demands?"""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -96,8 +97,9 @@ def overall(checks: list[Check]) -> Outcome:
 def describe(checks: list[Check]) -> str:
     """How many demands are kept, broken and open, in words."""
     words = {Outcome.PASS: "kept", Outcome.FAIL: "broken", Outcome.NOT_MEASURED: "not measured"}
-    counts = [(sum(c.outcome is o for c in checks), word) for o, word in words.items()]
-    return f"{len(checks)} demands: " + ", ".join(f"{n} {word}" for n, word in counts if n)
+    counts = Counter(check.outcome for check in checks)
+    told = (f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome])
+    return f"{len(checks)} demands: " + ", ".join(told)
 
 
 def _always_demanded() -> list[str]:

@@ -16,7 +16,7 @@ from hw.foundation.strict_config import did_you_mean
 from hw.targets.target import load_target
 from models.networks.zoo import model_names
 from reports.metrics import write_summary
-from reports.report import LayerFormats, Progress, DesignReport, compose
+from reports.report import DesignReport, LayerFormats, Progress, compose
 from reports.summary import summarise
 from reports.verdict import Outcome
 

@@ -17,9 +17,9 @@ from reports.pictures.picture import (
     COLOURS,
     LINES,
     MARKERS,
-    PictureGroup,
     MissingValuesError,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
 )

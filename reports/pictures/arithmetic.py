@@ -11,8 +11,8 @@ from reports.pictures.picture import (
     OCCUPANCY_LABEL,
     ORANGE,
     RED,
-    PictureGroup,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
 )

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hw.foundation.errors import InputError
-from reports.pictures.picture import BLUE, GREY, PictureGroup, Picture, draw_picture, read_json
+from reports.pictures.picture import BLUE, GREY, Picture, PictureGroup, draw_picture, read_json
 
 _HISTOGRAM_AXES = {
     "occ_all": "Trigger cells with charge",

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from reports.pictures.evaluation import Evaluation
 from reports.pictures.module_display import draw_latents, draw_module
-from reports.pictures.picture import PictureGroup, MissingValuesError, Picture, draw_picture
+from reports.pictures.picture import MissingValuesError, Picture, PictureGroup, draw_picture
 
 
 def display_picture(evaluation: Evaluation, model: str) -> Picture:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hw.foundation.atomic_file import atomic_directory
 from hw.foundation.errors import InputError
-from reports.pictures.picture import PictureGroup, MissingValuesError, Picture
+from reports.pictures.picture import MissingValuesError, Picture, PictureGroup
 
 _INDEX = "gallery.json"
 

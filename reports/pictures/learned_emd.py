@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from reports.pictures.picture import BLUE, ORANGE, PictureGroup, Picture, draw_picture, head
+from reports.pictures.picture import BLUE, ORANGE, Picture, PictureGroup, draw_picture, head
 
 _SHOWN = 2000  # pairs of each kind: more would only fill the picture
 _LABEL = "half trigger-cell pitch"

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.catalogue import label_of
-from reports.comparison import ComparedCell, Change, ComparedFigure, DesignComparison
+from reports.comparison import Change, ComparedCell, ComparedFigure, DesignComparison
 from reports.tables.values import MISSING, format_value
 
 _COLOURS = {Change.BETTER: "green", Change.WORSE: "red"}

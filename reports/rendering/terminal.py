@@ -9,7 +9,7 @@ from rich.text import Text
 
 from hw.forms import RECONFIGURABLE
 from reports.metrics import Evidence
-from reports.report import Progress, DesignReport
+from reports.report import DesignReport, Progress
 from reports.tables.gaps import Gap
 from reports.tables.side_by_side import FormColumn, SideBySide
 from reports.tables.values import MISSING, format_value

@@ -184,6 +184,27 @@ def test_algorithms_stand_beside_the_autoencoder_in_both_forms(evaluation):
             assert len(words) == 1 + len(ALGORITHMS) and words[0].startswith("autoencoder")
 
 
+def test_an_algorithm_that_is_new_is_drawn_like_the_others():
+    arrays = evaluation_arrays()
+    arrays["baseline.new_one.chip.emd"] = arrays["baseline.stc4.chip.emd"] + 1
+    picture = algorithms_emd_picture(Evaluation(Path("e.npz"), arrays), MODEL)
+    words = legend(picture, 1)
+    assert any(text.startswith("new one") for text in words)
+    entries = picture.figure.axes[1].get_legend().get_lines()
+    assert len({line.get_color() for line in entries}) == len(words) == 2 + len(ALGORITHMS)
+    metrics = [
+        Metric(name=name, value=value)
+        for name, value in {
+            "link.bits": 160,
+            "emd.mean": 1.0,
+            "quality.bits": 158,
+            "baseline.new_one.chip.bits": 150.0,
+            "baseline.new_one.chip.emd.mean": 0.5,
+        }.items()
+    ]
+    assert "new one" in legend(budget_picture(metrics, MODEL))
+
+
 def test_the_share_of_modules_with_an_answer_is_told():
     arrays = evaluation_arrays()
     arrays["baseline.threshold.ideal.emd"] = arrays["baseline.threshold.ideal.emd"].copy()

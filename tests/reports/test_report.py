@@ -14,7 +14,7 @@ from flows.provenance import file_hash
 from flows.steps.report import collect
 from hw.foundation.errors import InputError
 from models.data.geometry import cell_coordinates
-from reports.catalogue import named_rows
+from reports.catalogue import HARDWARE, MAPPED_TO, SECTIONS, named_rows
 from reports.metrics import Evidence, Metric, Provenance, Summary, read_summary, write_metrics
 from reports.pictures.distributions import emd_picture
 from reports.pictures.evaluation import read_evaluation
@@ -344,6 +344,19 @@ def test_golden_vectors_are_demanded_where_there_are_any():
     assert len(judge(_summary(*_csim(0)), {})) == 1
 
 
+@pytest.mark.parametrize("row", [r for r in named_rows() if r.demand], ids=lambda r: r.name)
+def test_each_demand_of_the_catalogue_is_judged(row):
+    of_yes_or_no = row.demand.min == 1
+    wrong, right = (False, True) if of_yes_or_no else (1, 0)
+    outcomes = {}
+    for value in (wrong, right):
+        metric = Metric(name=row.name, value=value, unit=row.unit)
+        (check,) = [c for c in judge(_summary(metric), {}) if c.metric == row.name]
+        outcomes[value] = check.outcome
+        assert check.demand == ("yes" if of_yes_or_no else f"= 0 {row.unit}")
+    assert outcomes == {wrong: Outcome.FAIL, right: Outcome.PASS}
+
+
 def test_a_failed_cosimulation_fails_the_verdict():
     failed = Metric(name="cosim.passed", value=False, evidence=Evidence.RTLSIM)
     assert overall(judge(_summary(*_csim(0), failed), {})) is Outcome.FAIL
@@ -367,6 +380,19 @@ def test_evidence_levels_are_columns_and_never_mixed():
     assert cells["ii.cycles"] == ("\u2014", "\u2014", "\u2014")
     (gap,) = hardware.gaps
     assert (gap.names, gap.reason) == (("ii.cycles",), "no tool")
+
+
+def test_every_metric_of_the_catalogue_is_shown_with_its_words():
+    rows = [row for row in named_rows() if row.section in SECTIONS]
+    metrics = [Metric(name=row.name, value=1, unit=row.unit) for row in rows]
+    report = compose(_summary(*metrics), description="", budgets={}, stages=[], layers=[])
+    shown = {row.name: (row.label, row.unit) for s in report.sections for row in s.rows}
+    for row in rows:
+        if row.section == HARDWARE and row.form_row:
+            assert row.form_row == MAPPED_TO or row.form_row in report.forms.labels
+        else:
+            assert shown.pop(row.name) == (row.label, row.unit) and row.label
+    assert not shown
 
 
 def test_no_metric_is_left_out_of_the_tables():
