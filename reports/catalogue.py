@@ -1,4 +1,4 @@
-"""The catalogue of metrics: what each number of this project is called, counted in and good for.
+"""The catalogue of metrics: name, unit, direction, words and place of each number of this project.
 
 A metric is declared here once.  Steps make their records from it (`records`), and the report's
 tables, verdict and comparison are read off it: a metric that is not here cannot be written.
@@ -84,7 +84,6 @@ class Row:
         judged: whether a difference between two designs can be better or worse.  What tells of the
             data, the training or the machine is not judged.
         detail: whether a comparison shows it on demand only.
-        axis: words at the axis of a picture, without the unit.
     """
 
     name: str
@@ -99,15 +98,16 @@ class Row:
     promised: bool = False
     judged: bool = True
     detail: bool = False
-    axis: str = ""
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A measure of compression quality other than the distance; models/quality defines it.
+class QualityMeasure:
+    """A measure of compression quality; models/quality/measures.py says how it is computed.
 
     Attributes:
-        label: words for it; `axis` those at the axis of a picture.
+        name: as there, and in the names of its metrics.
+        label: words for it.
+        axis: words at the axis of a picture, without the unit.
         nearest_to: value of a perfect copy, where neither direction is an improvement.
     """
 
@@ -125,33 +125,35 @@ _HALF_PITCH = "half pitch"
 _ESTIMATE, _CSIM, _RTLSIM, _SYNTH, _PNR = ((level,) for level in Evidence)
 
 # fmt: off
+DISTANCE = QualityMeasure("emd", _HALF_PITCH, _LOWER, "Earth mover's distance", "EMD")
 QUALITY_MEASURES = (
-    Measure("emd_threshold", _HALF_PITCH, _LOWER,
-            "Earth mover's distance of cells above 2 % of the charge", "EMD of the larger cells"),
-    Measure("mean_difference", _HALF_PITCH, _LOWER,
-            "Difference of the charge-weighted mean", "Shift of the mean"),
-    Measure("rms_difference", _HALF_PITCH, None,
-            "Difference of the charge-weighted RMS, before - after",
-            r"RMS$_\mathrm{in}$ $-$ RMS$_\mathrm{out}$"),
-    Measure("rms_difference_absolute", _HALF_PITCH, _LOWER,
-            "Absolute difference of the charge-weighted RMS",
-            r"|RMS$_\mathrm{in}$ $-$ RMS$_\mathrm{out}$|"),
-    Measure("rms_reference_difference", "", None,
-            "RMS difference as in the FastML benchmark",
-            r"RMS$_\mathrm{in}$ $-$ RMS$_\mathrm{out}$ (FastML)"),
-    Measure("rms_reference_difference_absolute", "", _LOWER,
-            "Absolute RMS difference as in the FastML benchmark",
-            r"|RMS$_\mathrm{in}$ $-$ RMS$_\mathrm{out}$| (FastML)"),
-    Measure("cross_correlation", "", _HIGHER, "Cross-correlation of the cells",
-            "Cross-correlation"),
-    Measure("squared_difference", "", _LOWER, "Sum of squared differences, normalised",
-            "Sum of squared differences"),
-    Measure("zero_fraction", "", _LOWER, "Fraction of modules that come back empty",
-            "Fraction come back empty"),
-    Measure("charge_response", "", None, "Charge response, after / before",
-            "Charge out / charge in", nearest_to=1),
-    Measure("telescope", "", _LOWER, "Telescope loss", "Telescope loss"),
+    QualityMeasure("emd_threshold", _HALF_PITCH, _LOWER,
+        "Earth mover's distance of cells above 2 % of the charge", "EMD of the larger cells"),
+    QualityMeasure("mean_difference", _HALF_PITCH, _LOWER,
+        "Difference of the charge-weighted mean", "Shift of the mean"),
+    QualityMeasure("rms_difference", _HALF_PITCH, None,
+        "Difference of the charge-weighted RMS, before - after",
+        r"RMS$_\mathrm{in}$ $-$ RMS$_\mathrm{out}$"),
+    QualityMeasure("rms_difference_absolute", _HALF_PITCH, _LOWER,
+        "Absolute difference of the charge-weighted RMS",
+        r"|RMS$_\mathrm{in}$ $-$ RMS$_\mathrm{out}$|"),
+    QualityMeasure("rms_reference_difference", "", None,
+        "RMS difference as in the FastML benchmark",
+        r"RMS$_\mathrm{in}$ $-$ RMS$_\mathrm{out}$ (FastML)"),
+    QualityMeasure("rms_reference_difference_absolute", "", _LOWER,
+        "Absolute RMS difference as in the FastML benchmark",
+        r"|RMS$_\mathrm{in}$ $-$ RMS$_\mathrm{out}$| (FastML)"),
+    QualityMeasure("cross_correlation", "", _HIGHER, "Cross-correlation of the cells",
+        "Cross-correlation"),
+    QualityMeasure("squared_difference", "", _LOWER, "Sum of squared differences, normalised",
+        "Sum of squared differences"),
+    QualityMeasure("zero_fraction", "", _LOWER, "Fraction of modules that come back empty",
+        "Fraction come back empty"),
+    QualityMeasure("charge_response", "", None, "Charge response, after / before",
+        "Charge out / charge in", nearest_to=1),
+    QualityMeasure("telescope", "", _LOWER, "Telescope loss", "Telescope loss"),
 )
+"""All measures but the distance, in the order in which they are shown."""
 
 
 def _measured_by(stage: str, section: str, *rows: Row) -> Iterator[Row]:
@@ -184,11 +186,10 @@ def _not_judged(rows: Iterable[Row]) -> Iterator[Row]:
 _ROWS: tuple[Row, ...] = (
     # --- compression quality ---
     *_measured_by("evaluate", QUALITY,
-        Row("emd.mean", _HALF_PITCH, _LOWER, "Earth mover's distance, mean", promised=True,
-            axis="EMD"),
+        Row("emd.mean", _HALF_PITCH, _LOWER, "Earth mover's distance, mean", promised=True),
         Row("emd.std", _HALF_PITCH, None, "Standard deviation", promised=True),
         Row("emd.standard_error", _HALF_PITCH, None, "Standard error of the mean"),
-        Row("emd.median", _HALF_PITCH, _LOWER, "Median"),
+        Row("emd.median", _HALF_PITCH, _LOWER, "Earth mover's distance, median"),
         Row("emd.quantile_16", _HALF_PITCH, None, "16 % quantile"),
         Row("emd.quantile_84", _HALF_PITCH, None, "84 % quantile"),
         Row("emd.modules", "modules", None, "Validation modules measured"),
@@ -239,6 +240,9 @@ _ROWS: tuple[Row, ...] = (
         Row("csim.mismatching_codes", "codes", _LOWER, "Codes that differ"),
         Row("csim.vectors_per_second", "vectors/s", _HIGHER, "Speed of the C-simulation",
             judged=False),
+        Row("csim.golden.vectors", "vectors", None, "Golden vectors compared, C++", judged=False),
+        Row("csim.golden.mismatches", "vectors", _LOWER, "Golden vectors that differ, C++",
+            demand=_NONE),
         Row("csim.golden_model.vectors", "vectors", None,
             "Vectors compared, C++ against the chip's golden model", judged=False),
         Row("csim.golden_model.mismatches", "vectors", _LOWER,
@@ -254,9 +258,15 @@ _ROWS: tuple[Row, ...] = (
         Row("csim.vectors.validation", "vectors", None, "Of these: validation modules"),
         Row("csim.vectors.generated", "vectors", None, "Of these: generated modules"),
         Row("csim.vectors.golden", "vectors", None, "Of these: golden"),
-        Row("csim.golden.vectors", "vectors", None, "Golden vectors compared, C++", judged=False),
-        Row("csim.golden.mismatches", "vectors", _LOWER, "Golden vectors that differ, C++",
-            demand=_NONE),
+    ),
+    *_measured_by("vendor", ACCURACY,
+        Row("cosim.passed", "", _HIGHER, "C/RTL co-simulation passed", demand=_YES_WHERE_DONE),
+        Row("cosim.vectors", "vectors", None, "Vectors compared, RTL of HLS against Keras",
+            form_row="Vectors compared", judged=False),
+        Row("cosim.mismatches", "vectors", _LOWER, "Vectors that differ, RTL of HLS",
+            form_row="Vectors that differ", demand=_NONE_WHERE_DONE),
+        Row("block.cosim.passed", "", _HIGHER,
+            "Whole chip block: C/RTL co-simulation passed", demand=_YES_WHERE_DONE),
     ),
     *_measured_by("rtlsim", ACCURACY,
         Row("rtlsim.vectors", "vectors", None, "Vectors compared, RTL simulated",
@@ -281,13 +291,6 @@ _ROWS: tuple[Row, ...] = (
             "Bunch crossings compared, netlist against CMS emulator"),
         Row("gatesim.emulator_mismatches", "BX", _LOWER,
             "Bunch crossings that differ, netlist against emulator"),
-    ),
-    *_measured_by("vendor", ACCURACY,
-        Row("cosim.passed", "", _HIGHER, "C/RTL co-simulation passed", demand=_YES_WHERE_DONE),
-        Row("cosim.vectors", "vectors", None, "Vectors compared, RTL of HLS against Keras",
-            form_row="Vectors compared", judged=False),
-        Row("cosim.mismatches", "vectors", _LOWER, "Vectors that differ, RTL of HLS",
-            form_row="Vectors that differ", demand=_NONE_WHERE_DONE),
     ),
     *_measured_by("equivalence", ACCURACY,
         Row("equivalence.proved", "", _HIGHER, "Netlist proved equal to its RTL",
@@ -375,8 +378,6 @@ _ROWS: tuple[Row, ...] = (
         Row("timing.clock_target_ns", "ns", None, "Clock period asked for"),
         Row("fpga.bram", "RAMB18", _LOWER, "Block RAM"),
         Row("asic.area_score", "score", _LOWER, "Catapult area score"),
-        Row("block.cosim.passed", "", _HIGHER,
-            "Whole chip block: C/RTL co-simulation passed", demand=_YES_WHERE_DONE),
         Row("block.latency.cycles", "cycles", _LOWER, "Whole chip block: latency"),
         Row("block.latency.best_cycles", "cycles", _LOWER, "Whole chip block: latency, best case"),
         Row("block.latency.ns", "ns", _LOWER, "Whole chip block: latency"),
@@ -424,7 +425,7 @@ _ROWS: tuple[Row, ...] = (
             "Largest difference from Keras, {network}, {form}"),
         Row("graph.{network}.nodes", "", None, "Nodes of the frozen graph, {network}"),
     ),
-    *_measured_by("emd_cnn", OTHER,
+    *_measured_by("emd-cnn", OTHER,
         Row("emd_cnn.pairs.training", "pairs", None, "Pairs to learn from"),
         Row("emd_cnn.pairs.choice", "pairs", None, "Pairs to choose the epoch with"),
         Row("emd_cnn.{kind}.mean_exact", _HALF_PITCH, None, "Mean distance, {kind} pairs"),
@@ -484,6 +485,11 @@ def required_row(name: str) -> Row:
 def label_of(name: str) -> str:
     """Words for a metric; its name where there are none."""
     return row_of(name).label or name
+
+
+def algorithm_label(name: str) -> str:
+    """Words for another compression algorithm, `{algorithm}` in names: `STC4`, `best choice`."""
+    return name.upper() if any(map(str.isdigit, name)) else name.replace("_", " ")
 
 
 def named_rows() -> tuple[Row, ...]:

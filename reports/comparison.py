@@ -7,23 +7,17 @@ larger than twice the error of the difference.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
+from reports.catalogue import row_of
 from reports.metrics import Metric, Summary
 
 _OF_FIGURE = 4  # parts of a key that name the figure, before the tools
 _SIGNIFICANT = 2.0  # standard errors
-# shown on demand: bins, other algorithms and the other training that the model is measured beside
-_DETAIL = re.compile(r"(emd\.(occupancy|charge|plain|plain_on_chip)|baseline)\..+")
-# tell of the data, of the training or of the machine, not of the design; losses differ in kind
-_NOT_JUDGED = re.compile(
-    r"(data|train|validation|link)\..+|.+\.(\w*vectors|\w*_per_second|seconds)"
-)
 
 
 class Change(StrEnum):
@@ -38,7 +32,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True)
-class Design:
+class ComparedDesign:
     """One side of a comparison: a summary and what it is called."""
 
     name: str
@@ -46,7 +40,7 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparedCell:
     """One design's figure.
 
     Attributes:
@@ -74,21 +68,21 @@ class ComparedFigure:
     """
 
     first: Metric
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparedCell, ...]
     tool: str = ""
 
     @property
     def is_detail(self) -> bool:
         """Whether it is shown on demand only, and does not count as a regression."""
-        return bool(_DETAIL.fullmatch(self.first.name)) or not self.is_judged
+        return row_of(self.first.name).detail or not self.is_judged
 
     @property
     def is_judged(self) -> bool:
-        return self.first.better is not None and not _NOT_JUDGED.fullmatch(self.first.name)
+        return self.first.better is not None and row_of(self.first.name).judged
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DesignComparison:
     """All figures of the designs side by side.
 
     Attributes:
@@ -96,7 +90,7 @@ class Comparison:
         tolerance: largest relative difference that is none.
     """
 
-    designs: tuple[Design, ...]
+    designs: tuple[ComparedDesign, ...]
     figures: tuple[ComparedFigure, ...]
     notes: tuple[str, ...]
     tolerance: float
@@ -120,16 +114,16 @@ class Comparison:
         ]
 
 
-def compare(designs: Sequence[Design], tolerance: float = 0.01) -> Comparison:
+def compare(designs: Sequence[ComparedDesign], tolerance: float = 0.01) -> DesignComparison:
     """Compare every design with the first one.
 
     Args:
         designs: two at least.
         tolerance: largest relative difference that counts as none.
     """
-    told_twice = _told_twice(designs)
+    by_several = _told_by_several_tools(designs)
     by_key = [
-        {_key(metric, told_twice): metric for metric in design.summary.metrics}
+        {_key(metric, by_several): metric for metric in design.summary.metrics}
         for design in designs
     ]
     keys: dict[tuple, Metric] = {}
@@ -140,14 +134,14 @@ def compare(designs: Sequence[Design], tolerance: float = 0.01) -> Comparison:
         ComparedFigure(
             keys[key],
             tuple(_cells(key, by_key, tolerance)),
-            tool=", ".join(_tools(keys[key])) if key[:_OF_FIGURE] in told_twice else "",
+            tool=", ".join(_tools(keys[key])) if key[:_OF_FIGURE] in by_several else "",
         )
         for key in order
     )
-    return Comparison(tuple(designs), figures, tuple(_notes(designs, figures)), tolerance)
+    return DesignComparison(tuple(designs), figures, tuple(_notes(designs, figures)), tolerance)
 
 
-def _told_twice(designs: Sequence[Design]) -> set[tuple]:
+def _told_by_several_tools(designs: Sequence[ComparedDesign]) -> set[tuple]:
     """Figures of which one design has several records: each tool's is then a row of its own."""
     return {
         figure
@@ -161,45 +155,49 @@ def _figure(metric: Metric) -> tuple:
     return metric.name, metric.variant, metric.unit, metric.evidence
 
 
-def _key(metric: Metric, told_twice: set[tuple]) -> tuple:
+def _key(metric: Metric, by_several: set[tuple]) -> tuple:
     figure = _figure(metric)
-    return (*figure, *_tools(metric)) if figure in told_twice else figure
+    return (*figure, *_tools(metric)) if figure in by_several else figure
 
 
 def _tools(metric: Metric) -> tuple[str, ...]:
     return tuple(sorted(metric.provenance.tools)) if metric.provenance else ()
 
 
-def _cells(key: tuple, sides: Sequence[dict[tuple, Metric]], tolerance: float) -> Iterator[Cell]:
+def _cells(
+    key: tuple, sides: Sequence[dict[tuple, Metric]], tolerance: float
+) -> Iterator[ComparedCell]:
     base = sides[0].get(key)
     for index, side in enumerate(sides):
         metric = side.get(key)
         if metric is None or metric.value is None:
-            yield Cell(metric, Change.MISSING)
+            yield ComparedCell(metric, Change.MISSING)
         elif index == 0 or base is None or base.value is None:
-            yield Cell(metric, Change.BASE if index == 0 else Change.DIFFERENT)
+            yield ComparedCell(metric, Change.BASE if index == 0 else Change.DIFFERENT)
         else:
             errors = [_error(key, sides[0]), _error(key, side)]
             yield _judge(base, metric, errors, tolerance)
 
 
-def _judge(base: Metric, metric: Metric, errors: Sequence[float | None], tolerance: float) -> Cell:
+def _judge(
+    base: Metric, metric: Metric, errors: Sequence[float | None], tolerance: float
+) -> ComparedCell:
     before, after = base.value, metric.value
     if isinstance(before, str) or isinstance(after, str) or before is None or after is None:
-        return Cell(metric, Change.SAME if before == after else Change.DIFFERENT)
+        return ComparedCell(metric, Change.SAME if before == after else Change.DIFFERENT)
     difference = float(after) - float(before)
     relative = difference / abs(before) if before else None
     if not difference:
-        return Cell(metric, Change.SAME, 0.0)
+        return ComparedCell(metric, Change.SAME, 0.0)
     if relative is not None and abs(relative) <= tolerance:
-        return Cell(metric, Change.SAME, relative)
+        return ComparedCell(metric, Change.SAME, relative)
     known = [error for error in errors if error is not None]
     if len(known) == len(errors) and abs(difference) <= _SIGNIFICANT * math.hypot(*known):
-        return Cell(metric, Change.SAME, relative)
-    if base.better is None or base.better != metric.better or _NOT_JUDGED.fullmatch(base.name):
-        return Cell(metric, Change.DIFFERENT, relative)
+        return ComparedCell(metric, Change.SAME, relative)
+    if base.better is None or base.better != metric.better or not row_of(base.name).judged:
+        return ComparedCell(metric, Change.DIFFERENT, relative)
     improved = difference < 0 if base.better == "lower" else difference > 0
-    return Cell(metric, Change.BETTER if improved else Change.WORSE, relative)
+    return ComparedCell(metric, Change.BETTER if improved else Change.WORSE, relative)
 
 
 def _error(key: tuple, side: dict[tuple, Metric]) -> float | None:
@@ -210,7 +208,7 @@ def _error(key: tuple, side: dict[tuple, Metric]) -> float | None:
     return float(error.value) if error and isinstance(error.value, int | float) else None
 
 
-def _notes(designs: Sequence[Design], figures: Sequence[ComparedFigure]) -> Iterator[str]:
+def _notes(designs: Sequence[ComparedDesign], figures: Sequence[ComparedFigure]) -> Iterator[str]:
     for first, second in ((designs[0], other) for other in designs[1:]):
         one, other = first.summary, second.summary
         names = f"{first.name} and {second.name}"

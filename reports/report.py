@@ -6,22 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reports.algorithms import AlgorithmTable, algorithm_tables
-from reports.anchors import anchors
 from reports.metrics import Summary
-from reports.netlist_cells import CellTable, cell_table
-from reports.quality import MeasureRow, measure_rows
-from reports.side_by_side import COSTS, MEASURED_BY, SideBySide, side_by_side
-from reports.tables import (
-    BACKGROUND,
-    EVIDENCE,
-    Gap,
-    OccupancyRow,
-    Section,
-    group_gaps,
-    occupancy_rows,
-    sections,
-)
+from reports.tables.algorithms import AlgorithmTable, algorithm_tables
+from reports.tables.anchors import anchors
+from reports.tables.gaps import Gap, group_gaps
+from reports.tables.measures import MeasureRow, measure_rows
+from reports.tables.netlist_cells import CellTable, cell_table
+from reports.tables.occupancy import OccupancyRow, occupancy_rows
+from reports.tables.sections import BACKGROUND, EVIDENCE, Section, sections
+from reports.tables.side_by_side import SideBySide, side_by_side
 from reports.verdict import Bounds, Check, Outcome, judge, overall
 
 if TYPE_CHECKING:  # matplotlib is slow to import, and a status needs no pictures
@@ -61,7 +54,7 @@ class StageState:
 
 
 @dataclass(frozen=True)
-class LayerType:
+class LayerFormats:
     """The number formats of one layer of the HLS C++: format by role (`result`, `weight`, ...)."""
 
     name: str
@@ -70,7 +63,7 @@ class LayerType:
 
 
 @dataclass(frozen=True)
-class Report:
+class DesignReport:
     """All that a report shows."""
 
     summary: Summary
@@ -84,7 +77,7 @@ class Report:
     occupancy: list[OccupancyRow]
     measures: list[MeasureRow]
     algorithms: list[AlgorithmTable]
-    layers: list[LayerType]
+    layers: list[LayerFormats]
     gallery: "Gallery | None"
 
     @property
@@ -116,9 +109,9 @@ def compose(
     description: str,
     budgets: Mapping[str, Bounds],
     stages: list[StageState],
-    layers: list[LayerType],
+    layers: list[LayerFormats],
     gallery: "Gallery | None" = None,
-) -> Report:
+) -> DesignReport:
     """Judge the summary and lay it out.
 
     Args:
@@ -128,15 +121,14 @@ def compose(
         gallery: the pictures; None for a report without.
     """
     undone = {stage.name: stage.undone for stage in stages if stage.undone}
-    missing = {part: undone[stage] for part, stage in MEASURED_BY.items() if stage in undone}
-    checks = judge(summary, budgets, missing)
-    return Report(
+    checks = judge(summary, budgets, undone)
+    return DesignReport(
         summary=summary,
         description=description,
         outcome=overall(checks),
         checks=checks,
         stages=stages,
-        sections=sections(summary, elsewhere=COSTS),
+        sections=sections(summary, with_costs=False),
         forms=side_by_side(summary, anchors(), undone),
         cells=cell_table(summary),
         occupancy=occupancy_rows(summary),

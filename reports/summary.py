@@ -2,29 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+from reports.catalogue import named_rows
 from reports.metrics import Evidence, Metric, Provenance, Summary
 
-# promised names -> unit; where no step gave one, the summary holds it without value, with a reason
-PROMISED = {
-    "csim.vectors": "vectors",
-    "csim.mismatches": "vectors",
-    "data.distance.occ_all": "",
-    "data.distance.occ_1MT": "",
-    "data.distance.maxQ": "",
-    "data.distance.sumQ": "",
-    "emd.mean": "half pitch",
-    "emd.std": "half pitch",
-    "flops.total": "FLOP",
-    "macs.total": "MAC",
-    "bops.total": "bit operations",
-    "params.total": "parameters",
-    "latency.cycles": "cycles",
-    "latency.ns": "ns",
-    "ii.cycles": "cycles",
-    "fpga.lut": "LUT",
-    "fpga.ff": "FF",
-    "fpga.dsp": "DSP",
-}
 _EVIDENCE_ORDER = list(Evidence)
 
 
@@ -38,17 +18,21 @@ def summarise(
     """Gather `metrics` and fill the gaps.
 
     Args:
-        reasons: why a promised number may be missing, by the first part of its name (`csim`).
+        reasons: why a promised number may be missing, by the stage that measures it.
         provenance: where it was gathered; hashes, seed and tools of the metrics are added.
     """
     gathered = list(metrics)
     known = {metric.name for metric in gathered}
-    for name, unit in PROMISED.items():
-        if name not in known:
-            reason = reasons[name.split(".", maxsplit=1)[0]]
-            evidence = Evidence.CSIM if name.startswith("csim.") else Evidence.ESTIMATE
+    for row in named_rows():
+        if row.promised and row.name not in known:
             gathered.append(
-                Metric(name=name, value=None, unit=unit, evidence=evidence, reason=reason)
+                Metric(
+                    name=row.name,
+                    value=None,
+                    unit=row.unit,
+                    evidence=row.levels[0] if row.levels else Evidence.ESTIMATE,
+                    reason=reasons[row.stage],
+                )
             )
     sources = [metric.provenance for metric in gathered if metric.provenance is not None]
     tools: dict[str, str] = {}

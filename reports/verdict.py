@@ -1,10 +1,12 @@
 """The judgement, kept apart from the measurement: does the design keep what its target demands?"""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from reports.catalogue import Demand, Demanded, named_rows, row_of
 from reports.metrics import Metric, Summary
 from reports.summary import strongest
 
@@ -25,12 +27,6 @@ class Bounds(Protocol):
     def max(self) -> float | None: ...
     @property
     def min(self) -> float | None: ...
-
-
-@dataclass(frozen=True)
-class _Exactly:
-    max: float
-    min: float
 
 
 @dataclass(frozen=True)
@@ -59,25 +55,6 @@ class Check:
         return f"{self.metric} ({self.variant})" if self.variant else self.metric
 
 
-_YES = _Exactly(max=1, min=1)
-
-# what must hold on any target; a target's own budget of the same name goes before it
-_ALWAYS: dict[str, Bounds] = {"csim.mismatches": _Exactly(max=0, min=0)}
-_WHERE_MEASURED: dict[str, Bounds] = {
-    "csim.golden.mismatches": _Exactly(max=0, min=0),
-    "csim.golden_model.mismatches": _Exactly(max=0, min=0),
-    "csim.block.mismatches": _Exactly(max=0, min=0),
-    "csim.block.emulator_mismatches": _Exactly(max=0, min=0),
-    "cosim.passed": _YES,
-    "cosim.mismatches": _Exactly(max=0, min=0),
-    "block.cosim.passed": _YES,
-    "rtlsim.mismatches": _Exactly(max=0, min=0),
-    "gatesim.mismatches": _Exactly(max=0, min=0),
-    "equivalence.proved": _YES,
-    "equivalence.control_caught": _YES,
-}
-
-
 def judge(
     summary: Summary, budgets: Mapping[str, Bounds], undone: Mapping[str, str] | None = None
 ) -> list[Check]:
@@ -86,10 +63,17 @@ def judge(
     Bit accuracy is always demanded: of the C++, and of whatever else was compared.
 
     Args:
-        undone: why metrics may be missing, by the first part of their names.
+        budgets: of the target, by metric name; a budget goes before what is demanded always.
+        undone: why a stage has no results, by its name.
     """
-    demands = _ALWAYS | dict(budgets)
-    demands |= {name: bounds for name, bounds in _WHERE_MEASURED.items() if _tried(summary, name)}
+    of_catalogue = {row.name: row.demand for row in named_rows() if row.demand}
+    demands: dict[str, Bounds] = {name: of_catalogue[name] for name in _always_demanded()}
+    demands |= budgets
+    demands |= {
+        name: demand
+        for name, demand in of_catalogue.items()
+        if demand.when is not Demanded.ALWAYS and _tried(summary, name)
+    }
     checks = []
     for name, bounds in demands.items():
         variants = _variants(summary, name)
@@ -106,15 +90,20 @@ def overall(checks: list[Check]) -> Outcome:
     outcomes = {check.outcome for check in checks}
     if Outcome.FAIL in outcomes:
         return Outcome.FAIL
-    accuracy = [check.outcome for check in checks if check.metric == "csim.mismatches"]
+    accuracy = [check.outcome for check in checks if check.metric in _always_demanded()]
     return Outcome.PASS if Outcome.PASS in accuracy else Outcome.NOT_MEASURED
 
 
 def describe(checks: list[Check]) -> str:
     """How many demands are kept, broken and open, in words."""
     words = {Outcome.PASS: "kept", Outcome.FAIL: "broken", Outcome.NOT_MEASURED: "not measured"}
-    counts = [(sum(c.outcome is o for c in checks), word) for o, word in words.items()]
-    return f"{len(checks)} demands: " + ", ".join(f"{n} {word}" for n, word in counts if n)
+    counts = Counter(check.outcome for check in checks)
+    told = (f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome])
+    return f"{len(checks)} demands: " + ", ".join(told)
+
+
+def _always_demanded() -> list[str]:
+    return [row.name for row in named_rows() if row.demand and row.demand.when is Demanded.ALWAYS]
 
 
 def _variants(summary: Summary, name: str) -> list[str | None]:
@@ -146,8 +135,8 @@ def _judge(
     measured = [metric for metric in strongest(summary, name) if metric.variant == variant]
     if not measured:
         record = next((m for m in summary.metrics if m.name == name and m.variant == variant), None)
-        demand = _demand(bounds, record.unit if record else "")
-        missing = undone.get(name.split(".", maxsplit=1)[0], "no step measures it")
+        demand = _demand(bounds, record.unit if record else row_of(name).unit)
+        missing = undone.get(row_of(name).stage, "no step measures it")
         reason = (record.reason if record else None) or missing
         # vectors were compared and yet no count stands: something else about the design is wrong
         undecided = _compared(summary, name, variant)
@@ -171,7 +160,7 @@ def _judge_one(metric: Metric, bounds: Bounds) -> Check:
 
 
 def _demand(bounds: Bounds, unit: str) -> str:
-    if bounds is _YES:
+    if isinstance(bounds, Demand) and bounds.min == 1:
         return "yes"
     unit = f" {unit}" if unit else ""
     if bounds.max == bounds.min:

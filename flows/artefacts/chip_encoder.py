@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from reports.catalogue import Value, records
 
 from flows.artefacts.chip_block import RECORDED
 from flows.artefacts.encoder import trained_encoder
@@ -14,6 +13,7 @@ from flows.artefacts.validation import read_validation
 from flows.layout import ModelLayout
 from hw.forms import RECONFIGURABLE
 from hw.foundation.errors import InputError
+from reports.catalogue import Value, records
 from reports.metrics import Evidence, Metric
 from testbench.comparison import Comparison
 from testbench.vectors import VectorGroup

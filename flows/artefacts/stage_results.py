@@ -3,15 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reports.catalogue import records
-
 from flows.artefacts.trained_model import read_settings
 from flows.layout import DataLayout, DesignLayout, data_layout, design_layout, model_layout
 from flows.provenance import file_hash
 from flows.stages import STAGES, Scope, Stage
+from reports.catalogue import records
 from reports.metrics import Metric, read_metrics
 from reports.report import Progress, StageState
-from reports.tables import format_value
+from reports.tables.values import format_value
 
 
 def design_of(build: Path, model: str, target: str, data: Path | None = None) -> DesignLayout:

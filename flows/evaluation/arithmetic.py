@@ -14,7 +14,7 @@ import numpy.typing as npt
 from flows.artefacts.trained_model import read_settings
 from flows.artefacts.validation import Validation
 from flows.command_line.progress import progress
-from flows.evaluation.quality_metrics import part_metrics
+from flows.evaluation.quality_metrics import estimates, part_metrics
 from flows.evaluation.reconstruction import reconstruct
 from flows.layout import ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
@@ -29,14 +29,13 @@ Distances = npt.NDArray[np.float64]
 
 
 def compare_arithmetic(
-    layout: ModelLayout, validation: Validation, exact: Distances, unit: str
+    layout: ModelLayout, validation: Validation, exact: Distances
 ) -> list[Metric]:
     """Measure (a) and (b) for a model in the chip's arithmetic, and write the curves of all three.
 
     Args:
         layout: of the model, which has been evaluated on `validation`.
         exact: its earth mover's distances, shape (n,).
-        unit: theirs.
 
     Returns:
         Metrics of (a) and (b); without value, with the reason, where the plain model is missing or
@@ -53,11 +52,8 @@ def compare_arithmetic(
     plain = compared_layout(layout)
     reason = _obstacle(layout, plain, settings)
     if plain is None or reason:
-        return [
-            Metric(name=f"{name}.{part}", value=None, unit=unit, reason=reason)
-            for name in (PLAIN, PLAIN_ON_CHIP)
-            for part in _PARTS
-        ]
+        names = (f"{name}.{part}" for name in (PLAIN, PLAIN_ON_CHIP) for part in _PARTS)
+        return estimates({}, reason, names)
     found = _measure(plain, validation)
     curves = {"exact": exact, "plain": found.as_trained, "plain_on_chip": found.on_chip}
     _write_curves(layout, validation, curves)
@@ -66,13 +62,13 @@ def compare_arithmetic(
         data_hash=file_hash(layout.validation),
         packages=("POT",),
     )
-    metrics = _metrics(PLAIN, found.as_trained, unit) + _metrics(PLAIN_ON_CHIP, found.on_chip, unit)
+    metrics = _metrics(PLAIN, found.as_trained) + _metrics(PLAIN_ON_CHIP, found.on_chip)
     return with_provenance(metrics, source)
 
 
-def _metrics(name: str, distances: Distances, unit: str) -> list[Metric]:
+def _metrics(name: str, distances: Distances) -> list[Metric]:
     none = "no validation module has charge before and after"
-    return part_metrics(name, statistics(distances), unit, none=none, parts=_PARTS)
+    return part_metrics(name, statistics(distances), none=none, parts=_PARTS)
 
 
 def compared_layout(layout: ModelLayout) -> ModelLayout | None:

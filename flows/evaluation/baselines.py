@@ -9,12 +9,13 @@ from flows.command_line.progress import progress
 from flows.evaluation.quality_metrics import (
     MEAN_AND_ERROR,
     Coordinates,
+    estimates,
     mean_in_words,
     measured_metrics,
     statistics_metrics,
 )
 from models.quality import baselines as ideal
-from models.quality.measures import EMD_UNIT, measure_modules, measures
+from models.quality.measures import measure_modules, measures
 from models.quality.quality import statistics
 from reports.metrics import Metric
 from testbench.econ_t import received
@@ -87,38 +88,22 @@ def baseline_arrays(baselines: list[Baseline]) -> dict[str, npt.NDArray]:
 def baseline_metrics(
     baselines: list[Baseline], where: Coordinates, elinks: int, *, full: bool = False
 ) -> list[Metric]:
-    """Metrics `baseline.<algorithm>.<form>.<measure>.<part>`, and bits a module."""
-    metrics = [Metric(name="link.bits", value=LINK_BITS * elinks, unit="bits/BX")]
+    """Metrics `baseline.<algorithm>.<form>.<measure>.<part>`, and the mean bits of a frame."""
+    metrics = estimates({"link.bits": LINK_BITS * elinks})
     for baseline in baselines:
         if baseline.bits is not None:
-            metrics.append(_bits(baseline, where))
+            bits = baseline.bits[~where.empty]  # of modules with charge
+            mean = float(bits.mean()) if len(bits) else None
+            metrics += estimates({f"{baseline.key}.bits": mean}, _none(where))
         for measure in measures(full=full):
             name, values = f"{baseline.key}.{measure.name}", baseline.values[measure.name]
             if measure.name == "emd":
-                metrics += measured_metrics(name, values, where, EMD_UNIT, parts=MEAN_AND_ERROR)
-                continue
-            metrics += statistics_metrics(
-                name,
-                statistics(values),
-                measure.unit,
-                none=_none(where),
-                better=measure.better,
-                parts=MEAN_AND_ERROR,
-            )
+                metrics += measured_metrics(name, values, where, parts=MEAN_AND_ERROR)
+            else:
+                metrics += statistics_metrics(
+                    name, statistics(values), none=_none(where), parts=MEAN_AND_ERROR
+                )
     return metrics
-
-
-def _bits(baseline: Baseline, where: Coordinates) -> Metric:
-    """Mean bits of the frames of modules with charge."""
-    assert baseline.bits is not None
-    bits = baseline.bits[~where.empty]
-    return Metric(
-        name=f"{baseline.key}.bits",
-        value=float(bits.mean()) if len(bits) else None,
-        unit="bits/module",
-        better="lower" if len(bits) else None,
-        reason=None if len(bits) else _none(where),
-    )
 
 
 def _none(where: Coordinates) -> str:

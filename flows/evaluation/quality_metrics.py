@@ -1,9 +1,8 @@
 """Metric records of a measure's values: in all, and in bins of occupancy and of summed charge."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,8 @@ from models.quality.quality import (
     statistics,
     summed_charge,
 )
-from reports.metrics import Metric
+from reports.catalogue import records
+from reports.metrics import Evidence, Metric
 
 ALL_PARTS = ("mean", "std", "standard_error", "median", "quantile_16", "quantile_84")
 MEAN_AND_ERROR = ("mean", "standard_error")
@@ -53,56 +53,44 @@ def mean_in_words(mean: float | int | str, error: float | int | str | None) -> s
     return f"{mean:.4f} +- {error:.4f}" if error is not None else f"{mean:.4f} (of one module)"
 
 
+def estimates(
+    values: Mapping[str, float | None], reason: str | None = None, names: Iterable[str] = ()
+) -> list[Metric]:
+    """Records of what was measured on the Keras model, as `reports.catalogue.records` makes them.
+
+    Where nothing was measured there is no direction of improvement either.
+    """
+    return [
+        metric if metric.value is not None else metric.model_copy(update={"better": None})
+        for metric in records(values, evidence=Evidence.ESTIMATE, reason=reason, names=names)
+    ]
+
+
 def statistics_metrics(
-    name: str,
-    found: Statistics,
-    unit: str,
-    *,
-    none: str,
-    better: Literal["lower", "higher"] | None = "lower",
-    parts: Sequence[str] = ALL_PARTS,
+    name: str, found: Statistics, *, none: str, parts: Sequence[str] = ALL_PARTS
 ) -> list[Metric]:
     """Records `<name>.<part>`, as `part_metrics` makes them, and `<name>.modules`."""
-    records = part_metrics(name, found, unit, none=none, better=better, parts=parts)
-    return [*records, Metric(name=f"{name}.modules", value=found.count, unit="modules")]
+    metrics = part_metrics(name, found, none=none, parts=parts)
+    return metrics + estimates({f"{name}.modules": found.count})
 
 
 def part_metrics(
-    name: str,
-    found: Statistics,
-    unit: str,
-    *,
-    none: str,
-    better: Literal["lower", "higher"] | None = "lower",
-    parts: Sequence[str] = ALL_PARTS,
+    name: str, found: Statistics, *, none: str, parts: Sequence[str] = ALL_PARTS
 ) -> list[Metric]:
     """Records `<name>.<part>`.
 
     Args:
         none: why there is no value, for an empty sample.
-        better: direction of improvement of mean and median.
     """
-    metrics = []
-    for part in parts:
-        value = getattr(found, _FIELDS.get(part, part))
-        known = not math.isnan(value)
-        metrics.append(
-            Metric(
-                name=f"{name}.{part}",
-                value=value if known else None,
-                unit=unit,
-                better=better if known and part in ("mean", "median") else None,
-                reason=None if known else _NO_ERROR if found.count else none,
-            )
-        )
-    return metrics
+    values = {f"{name}.{part}": getattr(found, _FIELDS.get(part, part)) for part in parts}
+    known = {part: None if math.isnan(value) else value for part, value in values.items()}
+    return estimates(known, _NO_ERROR if found.count else none)
 
 
 def binned_metrics(
     name: str,
     values: npt.NDArray[np.floating],
     where: Coordinates,
-    unit: str,
     *,
     parts: Sequence[str] = ALL_PARTS,
 ) -> list[Metric]:
@@ -125,8 +113,8 @@ def binned_metrics(
                 if nothing
                 else "no validation module with charge in this bin"
             )
-            metrics += statistics_metrics(bin_name, group.statistics, unit, none=none, parts=parts)
-            metrics.append(_empty_output(bin_name, nothing))
+            metrics += statistics_metrics(bin_name, group.statistics, none=none, parts=parts)
+            metrics += estimates({f"{bin_name}.empty_output": nothing})
     return metrics
 
 
@@ -134,7 +122,6 @@ def measured_metrics(
     name: str,
     values: npt.NDArray[np.floating],
     where: Coordinates,
-    unit: str,
     *,
     parts: Sequence[str] = ALL_PARTS,
 ) -> list[Metric]:
@@ -144,15 +131,9 @@ def measured_metrics(
         *statistics_metrics(
             name,
             statistics(values),
-            unit,
             none="no validation module has charge before and after",
             parts=parts,
         ),
-        Metric(name=f"{name}.empty", value=int(where.empty.sum()), unit="modules"),
-        _empty_output(name, nothing),
-        *binned_metrics(name, values, where, unit, parts=parts),
+        *estimates({f"{name}.empty": int(where.empty.sum()), f"{name}.empty_output": nothing}),
+        *binned_metrics(name, values, where, parts=parts),
     ]
-
-
-def _empty_output(name: str, count: int) -> Metric:
-    return Metric(name=f"{name}.empty_output", value=count, unit="modules", better="lower")

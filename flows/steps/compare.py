@@ -9,9 +9,9 @@ from flows.command_line.step_options import add_build
 from flows.layout import DEFAULT_TARGET, ModelLayout, target_layout
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import CheckFailed, InputError
-from reports.comparison import Change, Comparison, Design, compare
-from reports.comparison_rendering import markdown, print_comparison, to_json
+from reports.comparison import Change, ComparedDesign, DesignComparison, compare
 from reports.metrics import read_summary
+from reports.rendering.comparison import markdown, print_comparison, to_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +107,7 @@ def _files(arguments: argparse.Namespace) -> list[Path]:
     return files
 
 
-def _designs(files: list[Path]) -> list[Design]:
+def _designs(files: list[Path]) -> list[ComparedDesign]:
     summaries = [read_summary(file) for file in files]
     for names in (
         [summary.model for summary in summaries],
@@ -116,7 +116,7 @@ def _designs(files: list[Path]) -> list[Design]:
     ):
         if len(set(names)) == len(names):
             break
-    return [Design(name, summary) for name, summary in zip(names, summaries, strict=True)]
+    return [ComparedDesign(name, summary) for name, summary in zip(names, summaries, strict=True)]
 
 
 def _short_paths(folders: list[Path]) -> list[str]:
@@ -131,7 +131,7 @@ def _short_paths(folders: list[Path]) -> list[str]:
 
 
 def _write(
-    folder: Path, comparison: Comparison, files: list[Path], arguments: argparse.Namespace
+    folder: Path, comparison: DesignComparison, files: list[Path], arguments: argparse.Namespace
 ) -> None:
     write_text(folder / "comparison.json", to_json(comparison))
     pictures: list[str] = []
@@ -142,7 +142,7 @@ def _write(
     print(f"wrote {folder / 'comparison.md'}, comparison.json" + (", plots" if pictures else ""))
 
 
-def _draw(folder: Path, comparison: Comparison, files: list[Path]) -> list[str]:
+def _draw(folder: Path, comparison: DesignComparison, files: list[Path]) -> list[str]:
     """Draw the overlays; returns their addresses relative to the folder above."""
     from reports.pictures.evaluation import read_evaluation
     from reports.pictures.gallery import gather, write_gallery

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from reports.catalogue import Value
 
 from flows.artefacts.chip_block import RECORDED, BlockOutcome, Modules, check_block
 from flows.artefacts.encoder import trained_encoder
@@ -29,6 +28,7 @@ from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import ToolMissing
 from hw.foundation.fixed_point import Codes
 from hw.hls.conversion import NoFixedPoint
+from reports.catalogue import Value
 from testbench.comparison import (
     Comparison,
     LayerDifference,

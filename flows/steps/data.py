@@ -20,7 +20,8 @@ from models.data.dataset import ModuleData, load_modules
 from models.data.distributions import PUBLISHED, Distribution, distributions, total_variation
 from models.data.generator import generate_modules, write_csv
 from models.data.selection import drop_empty
-from reports.metrics import Metric, write_metrics
+from reports.catalogue import records
+from reports.metrics import Evidence, Metric, with_provenance, write_metrics
 
 EVENTS = 500_000
 
@@ -73,28 +74,20 @@ def inspect(modules: ModuleData, name: str, layout: DataLayout, seed: int | None
         filled = drop_empty(modules)
     found = distributions(filled.calq)
     source = provenance(data_hash=modules.content_hash, seed=seed, packages=("numpy",))
-    metrics = [
-        Metric(name="data.modules", value=len(modules), provenance=source),
-        Metric(name="data.empty", value=len(modules) - len(filled), provenance=source),
-    ]
+    values: dict[str, float | None] = {
+        "data.modules": len(modules),
+        "data.empty": len(modules) - len(filled),
+    }
     for key, distribution in found.items():
         # modules outside the plotted range are one more class: the distance covers all modules
         distance = total_variation(distribution.all_modules(), PUBLISHED[key].all_modules())
-        metrics.append(
-            Metric(name=f"data.distance.{key}", value=distance, better="lower", provenance=source)
-        )
+        values[f"data.distance.{key}"] = distance
     within = correlations(log_charge(filled.calq), places(filled))
     for field in fields(Correlations):
         value = getattr(within, field.name)
-        known = np.isfinite(value)
-        metrics.append(
-            Metric(
-                name=f"data.correlation.{field.name}",
-                value=value if known else None,
-                reason=None if known else "a trigger cell never varies among modules of one place",
-                provenance=source,
-            )
-        )
+        values[f"data.correlation.{field.name}"] = value if np.isfinite(value) else None
+    constant = "a trigger cell never varies among modules of one place"
+    metrics = with_provenance(records(values, evidence=Evidence.ESTIMATE, reason=constant), source)
     write_text(layout.histograms, json.dumps(_histograms(found)) + "\n")
     write_metrics(layout.metrics, metrics)
     return metrics

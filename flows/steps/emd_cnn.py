@@ -37,7 +37,8 @@ from models.data.dataset import load_modules
 from models.data.selection import drop_empty
 from models.quality.emd import emd
 from models.quality.measures import EMD_UNIT
-from reports.metrics import Metric, Provenance, with_provenance, write_metrics
+from reports.catalogue import records
+from reports.metrics import Evidence, Metric, Provenance, with_provenance, write_metrics
 
 PAIRS = 100_000
 EPOCHS = 20
@@ -46,7 +47,6 @@ _PARTS = (0.8, 0.1, 0.1)  # of the modules: training, choice of the epoch, figur
 _LEAST_MODULES = 100  # of which the smallest part has 10
 _LEAST_PAIRS = _LEAST_MODULES // 2  # which take as many modules
 _BATCH_OF_PREDICTION = 1000
-_NO_DIRECTION = ("mean_exact", "bias", "trivial_error")
 _ERRORS = (
     "mean_exact",
     "mean_absolute_error",
@@ -341,10 +341,8 @@ def _provenance(layout: EmdCnnLayout, settings: dict[str, Any]) -> Provenance:
 def _metrics(
     training: _Pairs, choice: _Pairs, held_out: _Pairs, predicted: npt.NDArray[np.float32]
 ) -> list[Metric]:
-    metrics = [
-        Metric(name="emd_cnn.pairs.training", value=len(training), unit="pairs"),
-        Metric(name="emd_cnn.pairs.choice", value=len(choice), unit="pairs"),
-    ]
+    pairs = {"emd_cnn.pairs.training": len(training), "emd_cnn.pairs.choice": len(choice)}
+    metrics = records(pairs, evidence=Evidence.ESTIMATE)
     for kind, chosen in (
         ("real", ~held_out.reconstructed),
         ("reconstructed", held_out.reconstructed),
@@ -372,19 +370,9 @@ def _kind_metrics(
             "relative_error": mean_absolute / mean_exact if mean_exact else None,
             "trivial_error": float(np.abs(exact - of_training.mean()).mean()),
         }
-    return [
-        *(
-            Metric(
-                name=f"{name}.{part}",
-                value=value,
-                unit="" if part == "relative_error" else EMD_UNIT,
-                better=None if part in _NO_DIRECTION or value is None else "lower",
-                reason=none if value is None else None,
-            )
-            for part, value in values.items()
-        ),
-        Metric(name=f"{name}.pairs", value=len(exact), unit="pairs"),
-    ]
+    values["pairs"] = len(exact)
+    named = {f"{name}.{part}": value for part, value in values.items()}
+    return records(named, evidence=Evidence.ESTIMATE, reason=none)
 
 
 def _show(layout: EmdCnnLayout, metrics: list[Metric]) -> None:

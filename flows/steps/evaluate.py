@@ -25,6 +25,7 @@ from flows.evaluation.network_values import write_network_values
 from flows.evaluation.quality_metrics import (
     Coordinates,
     coordinates,
+    estimates,
     mean_in_words,
     measured_metrics,
     statistics_metrics,
@@ -167,9 +168,9 @@ def evaluate(
         _write_evaluation(layout, validation, where, result, others)
         metrics = [
             *_metrics(where, result, full=full),
-            _bits(settings, latents.shape[1]),
+            *_bits(settings, latents.shape[1]),
         ]
-        of_arithmetic = compare_arithmetic(layout, validation, result.distances, EMD_UNIT)
+        of_arithmetic = compare_arithmetic(layout, validation, result.distances)
     source = provenance(
         model_hash=file_hash(layout.network("encoder")),
         data_hash=file_hash(layout.validation),
@@ -282,37 +283,29 @@ def _draw(layout: ModelLayout) -> None:
 
 def _metrics(where: Coordinates, result: _Result, *, full: bool) -> list[Metric]:
     """`emd.*` with its bins, and `quality.<measure>.*` of the other measures."""
-    metrics = measured_metrics("emd", result.distances, where, EMD_UNIT)
+    metrics = measured_metrics("emd", result.distances, where)
     for measure in measures(full=full):
         if measure.name != "emd":
             metrics += statistics_metrics(
                 f"quality.{measure.name}",
                 statistics(result.values[measure.name]),
-                measure.unit,
                 none="no validation module has charge before and after",
-                better=measure.better,
                 parts=_QUALITY_PARTS,
             )
     return metrics
 
 
-def _bits(settings: dict[str, Any], latents: int) -> Metric:
+def _bits(settings: dict[str, Any], latents: int) -> list[Metric]:
     """Bits of a module's frame: header, module sum, and the latents as they are quantised."""
     form = (settings.get("formats") or {}).get("output")
     known = autoencoder_bits(latents * parse_format(form).width) if form else None
-    return Metric(
-        name="quality.bits",
-        value=known,
-        unit="bits/module",
-        better="lower" if known else None,
-        reason=None if known else "the latents are floating-point numbers",
-    )
+    return estimates({"quality.bits": known}, "the latents are floating-point numbers")
 
 
 def _unmeasured(reason: str) -> list[Metric]:
     nothing = np.zeros(0)
     metrics = [
-        *measured_metrics("emd", nothing, coordinates(np.zeros((0, TRIGGER_CELLS))), EMD_UNIT),
-        Metric(name="quality.bits", value=None, unit="bits/module", reason=reason),
+        *measured_metrics("emd", nothing, coordinates(np.zeros((0, TRIGGER_CELLS)))),
+        *estimates({"quality.bits": None}, reason),
     ]
     return [metric.model_copy(update={"value": None, "reason": reason}) for metric in metrics]

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +13,11 @@ from flows.command_line.step_options import add_model
 from flows.layout import ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.errors import InputError
-from reports.metrics import Evidence, Metric, Provenance, write_metrics
+from reports.catalogue import records, required_row
+from reports.metrics import Evidence, Metric, with_provenance, write_metrics
 
-
-@dataclass(frozen=True)
-class _Totals:
-    """Counts of one network for one inference; models/networks/complexity.py defines each."""
-
-    flops: int
-    macs: int
-    bops: int
-    params: int
-    weight_bits: int
-
-
-_UNITS = {
-    "flops": "FLOP",
-    "macs": "MAC",
-    "bops": "bit operations",
-    "params": "parameters",
-    "weight_bits": "bit",
-}
+_KINDS = ("flops", "macs", "bops", "params", "weight_bits")
+"""Counts of a network for one inference; models/networks/complexity.py defines each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,10 +60,9 @@ def count(layout: ModelLayout) -> list[Metric]:
     metrics = _metrics(encoder, "")
     if decoder.exists():
         return metrics + _metrics(decoder, "decoder.")
-    return metrics + [
-        _metric(f"decoder.{kind}.total", None, kind, None, "the encoder came without a decoder")
-        for kind in _UNITS
-    ]
+    missing = {f"decoder.{kind}.total": None for kind in _KINDS}
+    reason = "the encoder came without a decoder"
+    return metrics + records(missing, evidence=Evidence.ESTIMATE, reason=reason)
 
 
 def _metrics(file: Path, prefix: str) -> list[Metric]:
@@ -87,28 +70,12 @@ def _metrics(file: Path, prefix: str) -> list[Metric]:
 
     totals, _ = _count_file(file)
     origin = provenance(model_hash=file_hash(file), tools={"tensorflow": tf.__version__})
-    return [
-        _metric(f"{prefix}{kind}.total", value, kind, origin)
-        for kind, value in asdict(totals).items()
-    ]
+    values = {f"{prefix}{kind}.total": value for kind, value in totals.items()}
+    return with_provenance(records(values, evidence=Evidence.ESTIMATE), origin)
 
 
-def _metric(
-    name: str, value: int | None, kind: str, origin: Provenance | None, reason: str | None = None
-) -> Metric:
-    return Metric(
-        name=name,
-        value=value,
-        unit=_UNITS[kind],
-        evidence=Evidence.ESTIMATE,
-        better="lower",
-        reason=reason,
-        provenance=origin,
-    )
-
-
-def _count_file(file: Path) -> tuple[_Totals, list[Any]]:
-    """Totals and the cost of each layer of the network in a Keras model file."""
+def _count_file(file: Path) -> tuple[dict[str, int], list[Any]]:
+    """Totals by kind, and the cost of each layer of the network in a Keras model file."""
     from models.networks.complexity import float_ops, layer_costs
     from models.networks.network_files import load_architecture, load_network
 
@@ -117,13 +84,13 @@ def _count_file(file: Path) -> tuple[_Totals, list[Any]]:
         layers, flops = layer_costs(network), float_ops(network)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
-    totals = _Totals(
-        flops=flops,
-        macs=sum(layer.macs for layer in layers),
-        bops=sum(layer.bops for layer in layers),
-        params=sum(layer.parameters for layer in layers),
-        weight_bits=sum(layer.weight_bits for layer in layers),
-    )
+    totals = {
+        "flops": flops,
+        "macs": sum(layer.macs for layer in layers),
+        "bops": sum(layer.bops for layer in layers),
+        "params": sum(layer.parameters for layer in layers),
+        "weight_bits": sum(layer.weight_bits for layer in layers),
+    }
     return totals, layers
 
 
@@ -133,7 +100,7 @@ def _show_files(files: list[Path], *, as_json: bool) -> None:
         records = [
             {
                 "file": str(file),
-                **{f"{kind}.total": value for kind, value in asdict(totals).items()},
+                **{f"{kind}.total": value for kind, value in totals.items()},
                 "layers": [asdict(layer) for layer in layers],
             }
             for file, totals, layers in counts
@@ -147,17 +114,17 @@ def _show_files(files: list[Path], *, as_json: bool) -> None:
         table.add_column("layer", "total", overflow="fold")
         table.add_column("kind", overflow="fold")
         for heading, total in (
-            ("MACs", totals.macs),
-            ("BOPs", totals.bops),
-            ("parameters", totals.params),
-            ("weight bits", totals.weight_bits),
+            ("MACs", totals["macs"]),
+            ("BOPs", totals["bops"]),
+            ("parameters", totals["params"]),
+            ("weight bits", totals["weight_bits"]),
         ):
             table.add_column(heading, f"{total:,}", justify="right")
         for layer in layers:
             numbers = (layer.macs, layer.bops, layer.parameters, layer.weight_bits)
             table.add_row(layer.name, layer.kind, *(f"{number:,}" for number in numbers))
         console.print(table)
-        console.print(f"FLOPs (total_float_ops of TensorFlow's profiler): {totals.flops:,}\n")
+        console.print(f"FLOPs (total_float_ops of TensorFlow's profiler): {totals['flops']:,}\n")
 
 
 def _show_metrics(metrics: list[Metric]) -> None:
@@ -166,8 +133,8 @@ def _show_metrics(metrics: list[Metric]) -> None:
     table.add_column("count")
     table.add_column("encoder", justify="right")
     table.add_column("decoder", justify="right")
-    for field in fields(_Totals):
-        cells = (value[f"{field.name}.total"], value[f"decoder.{field.name}.total"])
+    for kind in _KINDS:
+        cells = (value[f"{kind}.total"], value[f"decoder.{kind}.total"])
         shown = ("---" if cell is None else f"{cell:,}" for cell in cells)
-        table.add_row(f"{field.name} ({_UNITS[field.name]})", *shown)
+        table.add_row(f"{kind} ({required_row(f'{kind}.total').unit})", *shown)
     output_console().print(table)

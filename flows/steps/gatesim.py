@@ -3,7 +3,6 @@
 import argparse
 
 import numpy as np
-from reports.catalogue import Value
 
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.generated_rtl import (
@@ -25,6 +24,7 @@ from hw.generated.network_logic import NoLogic
 from hw.netlist.gate_netlist import mapped_netlist
 from hw.open_tools.yosys import DISTRIBUTION
 from hw.targets.target import load_target
+from reports.catalogue import Value
 from testbench.comparison import compare, in_words
 from testbench.simulators.gatesim import simulate
 from testbench.simulators.rtlsim import Feed

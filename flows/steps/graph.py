@@ -19,7 +19,8 @@ from flows.layout import GraphLayout, ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import atomic_directory
 from hw.foundation.errors import CheckFailed, InputError, ToolFailed
-from reports.metrics import Metric, Provenance, write_metrics
+from reports.catalogue import records
+from reports.metrics import Evidence, Metric, Provenance, with_provenance, write_metrics
 
 # the names that CMSSW users give for the ends of encoder and decoder (Ecoder's README)
 USUAL_OUTPUTS = ("encoded_vector/Relu", "decoder_output/Sigmoid")
@@ -235,18 +236,13 @@ def _index_entry(result: _Written) -> dict[str, Any]:
 
 
 def _metrics(result: _Written) -> list[Metric]:
-    metrics = [
-        Metric(
-            name=f"graph.{result.name}.{form}.difference",
-            value=result.differences[form],
-            better="lower",
-            reason=result.skipped.get(form),
-            provenance=result.origin,
-        )
-        for form in _FORMS
-    ]
-    nodes = f"graph.{result.name}.nodes"
-    return [*metrics, Metric(name=nodes, value=result.nodes, provenance=result.origin)]
+    name = f"graph.{result.name}"
+    metrics = []
+    for form in _FORMS:
+        values = {f"{name}.{form}.difference": result.differences[form]}
+        metrics += records(values, evidence=Evidence.ESTIMATE, reason=result.skipped.get(form))
+    metrics += records({f"{name}.nodes": result.nodes}, evidence=Evidence.ESTIMATE)
+    return with_provenance(metrics, result.origin)
 
 
 def _show(result: _Written) -> None:

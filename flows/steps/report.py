@@ -16,7 +16,7 @@ from hw.foundation.strict_config import did_you_mean
 from hw.targets.target import load_target
 from models.networks.zoo import model_names
 from reports.metrics import write_summary
-from reports.report import LayerType, Progress, Report, compose
+from reports.report import DesignReport, LayerFormats, Progress, compose
 from reports.summary import summarise
 from reports.verdict import Outcome
 
@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from reports.pictures.gallery import Gallery, write_gallery
-    from reports.rendering import html, markdown
-    from reports.terminal import print_report
+    from reports.rendering.pages import html, markdown
+    from reports.rendering.terminal import print_report
 
     of_target = target_layout(arguments.build, arguments.model, arguments.target)
     report = collect(
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def collect(
     build: Path, model: str, target: str, data: Path | None = None, *, skip_plot: bool = False
-) -> Report:
+) -> DesignReport:
     """Gather all there is on one design and judge it; a stage that is missing is shown as such.
 
     Args:
@@ -102,15 +102,9 @@ def collect(
         of_target.folder.name,
         metrics,
         reasons={
-            "csim": remedies["csim"],
-            "data": remedies["data"],
-            "emd": remedies["evaluate"],
-            **dict.fromkeys(("flops", "macs", "bops", "params"), remedies["flops"]),
-            # those of the RTL need no licence
-            **dict.fromkeys(
-                ("latency", "ii"), f"{remedies['vendor']}; of the RTL: {by_name['rtlsim']}"
-            ),
-            "fpga": f"{remedies['vendor']}; of the RTL: {by_name['synth']}",
+            **remedies,  # those of the RTL need no licence
+            "rtlsim": f"{remedies['vendor']}; of the RTL: {by_name['rtlsim']}",
+            "synth": f"{remedies['vendor']}; of the RTL: {by_name['synth']}",
         },
         provenance=provenance(model_hash=file_hash(encoder) if encoder.is_file() else None),
     )
@@ -138,13 +132,13 @@ def _refuse_unknown(build: Path, model: str) -> None:
         raise InputError(f"no model '{model}' in {build} or the zoo; {did_you_mean(model, known)}")
 
 
-def _layers(of_target: TargetLayout) -> list[LayerType]:
+def _layers(of_target: TargetLayout) -> list[LayerFormats]:
     if not of_target.hls_types.is_file():
         return []
     try:
         records = json.loads(of_target.hls_types.read_text(encoding="utf-8"))
         return [
-            LayerType(
+            LayerFormats(
                 record["name"],
                 record["class"],
                 {k: str(v) for k, v in record.items() if k not in ("name", "class") and v},

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.catalogue import Value
-
 from flows.artefacts.generated_rtl import generated_design
 from flows.artefacts.netlists import ASIC, RECONFIGURABLE_TOP, liberty_file, netlist_folder
 from flows.command_line.progress import progress
@@ -33,6 +31,7 @@ from hw.synthesis.fpga import (
     synthesise_fpga,
 )
 from hw.targets.target import Target, load_target
+from reports.catalogue import Value
 
 CANNOT = (NoLogic, ToolMissing)
 

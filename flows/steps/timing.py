@@ -2,8 +2,6 @@
 
 import argparse
 
-from reports.catalogue import Value
-
 from flows.artefacts.generated_rtl import generated_design, simulated_design
 from flows.artefacts.netlists import RECONFIGURABLE_TOP, cell_library, mapped_folder
 from flows.artefacts.stage_results import metrics_file, remedy
@@ -29,6 +27,7 @@ from hw.open_tools.yosys import DISTRIBUTION
 from hw.rtl import sources
 from hw.synthesis.asic import is_mapped, read_library
 from hw.targets.target import Target, load_target
+from reports.catalogue import Value
 
 CANNOT = (NoLogic, NoDelays, ToolMissing)
 

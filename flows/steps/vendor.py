@@ -24,7 +24,7 @@ from hw.foundation.errors import CheckFailed, ToolFailed
 from hw.hls.chip_block import TOP as BLOCK
 from hw.hls.conversion import HlsProject
 from reports.metrics import Metric, write_metrics
-from reports.tables import format_value
+from reports.tables.values import format_value
 
 VECTORS = 1000
 

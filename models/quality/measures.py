@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,22 +32,16 @@ _BLOCK = 2_000  # modules measured at a time, which keeps to the cache
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of compression quality.
+    """One measure of compression quality; reports/catalogue.py has its unit and its words.
 
     Attributes:
         name: of its metrics and arrays.
-        title: in words.
-        unit: of its values; empty for a pure number.
-        better: direction of improvement; None where the best value lies within the range.
         ideal: value of a perfect copy.
         function: charges before and after, (n, 48) each, to values (n,).
         only_full: whether it is left to a full evaluation, for it takes as long as `emd`.
     """
 
     name: str
-    title: str
-    unit: str
-    better: Literal["lower", "higher"] | None
     ideal: float
     function: Callable[[Charges, Charges], Values]
     only_full: bool = False
@@ -139,68 +132,18 @@ def telescope(before: Charges, after: Charges) -> Values:
 
 
 MEASURES = (
-    Measure("emd", "Earth mover's distance", EMD_UNIT, "lower", 0.0, partial(emd, workers=1)),
-    Measure(
-        "emd_threshold",
-        f"Earth mover's distance of cells above {EMD_THRESHOLD:.0%} of the charge",
-        EMD_UNIT,
-        "lower",
-        0.0,
-        emd_above_threshold,
-        only_full=True,
-    ),
-    Measure(
-        "mean_difference",
-        "Difference of the charge-weighted mean",
-        EMD_UNIT,
-        "lower",
-        0.0,
-        mean_difference,
-    ),
-    Measure(
-        "rms_difference",
-        "Difference of the charge-weighted RMS, before - after",
-        EMD_UNIT,
-        None,
-        0.0,
-        rms_difference,
-    ),
-    Measure(
-        "rms_difference_absolute",
-        "The same, absolute",
-        EMD_UNIT,
-        "lower",
-        0.0,
-        rms_difference_absolute,
-    ),
-    Measure(
-        "rms_reference_difference",
-        "Difference of the RMS as in the FastML benchmark, before - after",
-        "",
-        None,
-        0.0,
-        rms_reference_difference,
-    ),
-    Measure(
-        "rms_reference_difference_absolute",
-        "The same, absolute",
-        "",
-        "lower",
-        0.0,
-        rms_reference_difference_absolute,
-    ),
-    Measure("cross_correlation", "Cross-correlation", "", "higher", 1.0, cross_correlation),
-    Measure(
-        "squared_difference",
-        "Sum of squared differences, normalised",
-        "",
-        "lower",
-        0.0,
-        squared_difference,
-    ),
-    Measure("zero_fraction", "Modules that come back empty", "", "lower", 0.0, zero_fraction),
-    Measure("charge_response", "Charge after / before", "", None, 1.0, charge_response),
-    Measure("telescope", "Telescope loss", "", "lower", 0.0, telescope),
+    Measure("emd", 0.0, partial(emd, workers=1)),
+    Measure("emd_threshold", 0.0, emd_above_threshold, only_full=True),
+    Measure("mean_difference", 0.0, mean_difference),
+    Measure("rms_difference", 0.0, rms_difference),
+    Measure("rms_difference_absolute", 0.0, rms_difference_absolute),
+    Measure("rms_reference_difference", 0.0, rms_reference_difference),
+    Measure("rms_reference_difference_absolute", 0.0, rms_reference_difference_absolute),
+    Measure("cross_correlation", 1.0, cross_correlation),
+    Measure("squared_difference", 0.0, squared_difference),
+    Measure("zero_fraction", 0.0, zero_fraction),
+    Measure("charge_response", 1.0, charge_response),
+    Measure("telescope", 0.0, telescope),
 )
 
 

@@ -1,6 +1,7 @@
 """The autoencoder beside the other compression algorithms, on the same modules."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,16 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.catalogue import algorithm_label
 from reports.metrics import Metric
 from reports.pictures.distributions import EMD_LABEL, draw_distribution, range_of
-from reports.pictures.evaluation import Algorithm, Evaluation, Values
+from reports.pictures.evaluation import CompressionAlgorithm, Evaluation, Values
 from reports.pictures.picture import (
     COLOURS,
     LINES,
     MARKERS,
-    Group,
     MissingValuesError,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
 )
@@ -29,15 +31,8 @@ from reports.pictures.profiles import (
     require_a_mean,
 )
 
-_WORDS = {
-    "threshold": "threshold 1.35 MIP$_\\mathrm{T}$",
-    "stc4": "STC4",
-    "stc16": "STC16",
-    "ctc4": "CTC4",
-    "best_choice": "best choice",
-    "mean_image": "mean image",
-}
 _AUTOENCODER = "autoencoder"
+_SENT_BITS = re.compile(r"baseline\.(\w+)\.chip\.bits")
 _HEADROOM = 1.45  # height of axes over their highest point: above is the legend
 _FORMS = {"ideal": "ideal form", "chip": "as transmitted"}
 
@@ -89,11 +84,12 @@ def algorithms_emd_picture(evaluation: Evaluation, model: str) -> Picture:
     caption = (
         "Distance of the autoencoder and of the other algorithms on the same modules, with the "
         "mean and, where some modules come back empty, the share of modules that it is the mean "
-        "of. The last bin holds all larger values. Ideal: charges are not rounded; as transmitted: "
-        "in the chip's number formats on the links that the model was trained for."
+        "of. The last bin holds all larger values. Threshold: cells above 1.35 MIP_T. Ideal: "
+        "charges are not rounded; as transmitted: in the chip's number formats on the links that "
+        "the model was trained for."
     )
     return draw_picture(
-        "algorithms_emd", "Distances of all algorithms", caption, Group.ALGORITHMS, draw
+        "algorithms_emd", "Distances of all algorithms", caption, PictureGroup.ALGORITHMS, draw
     )
 
 
@@ -138,7 +134,7 @@ def algorithms_profile_picture(evaluation: Evaluation, along: Coordinate, model:
         "modules of each bin."
     )
     title = f"All algorithms against {along.name}"
-    return draw_picture(f"algorithms_{along.name}", title, caption, Group.ALGORITHMS, draw)
+    return draw_picture(f"algorithms_{along.name}", title, caption, PictureGroup.ALGORITHMS, draw)
 
 
 def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
@@ -155,13 +151,12 @@ def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
     if {"emd.mean", "quality.bits"} <= known.keys():
         error = known.get("emd.standard_error", 0.0)
         points.append((_AUTOENCODER, known["quality.bits"], known["emd.mean"], error))
-    others = [(name, f"baseline.{name}.chip") for name in _WORDS]
-    points += [
-        (name, known[f"{key}.bits"], known[f"{key}.emd.mean"],
-         known.get(f"{key}.emd.standard_error", 0.0))
-        for name, key in others
-        if {f"{key}.bits", f"{key}.emd.mean"} <= known.keys()
-    ]  # fmt: skip
+    others = [match[1] for name in known if (match := _SENT_BITS.fullmatch(name))]
+    for name in others:
+        key = f"baseline.{name}.chip"
+        if f"{key}.emd.mean" in known:
+            error = known.get(f"{key}.emd.standard_error", 0.0)
+            points.append((name, known[f"{key}.bits"], known[f"{key}.emd.mean"], error))
     if "link.bits" not in known:
         raise MissingValuesError(
             "no other algorithm in the evaluation; evaluate the model without --skipBaselines"
@@ -174,10 +169,10 @@ def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for name, bits, mean, error in points:
-            colour, marker, _ = _style(name)
+            colour, marker, _ = _style(name, others)
             axes.errorbar(
                 [bits], [mean], yerr=[error], linestyle="none", marker=marker, markersize=9,
-                color=colour, label=_WORDS.get(name, name),
+                color=colour, label=algorithm_label(name),
             )  # fmt: skip
         held = known["link.bits"]
         axes.axvline(held, ymax=1 / _HEADROOM, color="#717581", linestyle=":", label="links hold")
@@ -194,29 +189,31 @@ def budget_picture(metrics: Iterable[Metric], model: str) -> Picture:
         "which an algorithm keeps nothing are not in its mean."
     )
     return draw_picture(
-        "algorithms_bits", "Distance and bits sent", caption, Group.ALGORITHMS, draw
+        "algorithms_bits", "Distance and bits sent", caption, PictureGroup.ALGORITHMS, draw
     )
 
 
 def _curves(evaluation: Evaluation) -> dict[str, list[_Curve]]:
     """The autoencoder and the algorithms, by form."""
     algorithms = evaluation.algorithms
+    names = list(dict.fromkeys(algorithm.name for algorithm in algorithms))
     forms = dict.fromkeys(algorithm.form for algorithm in algorithms)
-    own = _Curve(_AUTOENCODER, evaluation["emd"], *_style(_AUTOENCODER))
-    return {form: [own, *(_curve(a) for a in algorithms if a.form == form)] for form in forms}
+    own = _Curve(_AUTOENCODER, evaluation["emd"], *_style(_AUTOENCODER, names))
+    return {
+        form: [own, *(_curve(a, names) for a in algorithms if a.form == form)] for form in forms
+    }
 
 
-def _curve(algorithm: Algorithm) -> _Curve:
-    return _Curve(
-        _WORDS.get(algorithm.name, algorithm.name), algorithm.emd, *_style(algorithm.name)
-    )
+def _curve(algorithm: CompressionAlgorithm, names: Sequence[str]) -> _Curve:
+    words = algorithm_label(algorithm.name)
+    return _Curve(words, algorithm.emd, *_style(algorithm.name, names))
 
 
-def _style(name: str) -> tuple[str, str, Any]:
-    """Colour, marker and line, the same in all pictures."""
+def _style(name: str, names: Sequence[str]) -> tuple[str, str, Any]:
+    """Colour, marker and line of one of the algorithms `names`, the same in all pictures."""
     if name == _AUTOENCODER:
         return "black", "o", "-"
-    order = list(_WORDS).index(name) if name in _WORDS else len(_WORDS)
+    order = names.index(name) % len(COLOURS)
     return COLOURS[order], MARKERS[order], LINES[order]
 
 

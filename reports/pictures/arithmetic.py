@@ -11,8 +11,8 @@ from reports.pictures.picture import (
     OCCUPANCY_LABEL,
     ORANGE,
     RED,
-    Group,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
 )
@@ -71,4 +71,4 @@ def arithmetic_picture(file: Path, model: str) -> Picture:
         "weights are shown with either arithmetic, and weights trained in the chip's."
     )
     title = "Training and the chip's arithmetic"
-    return draw_picture("arithmetic", title, caption, Group.QUALITY, draw)
+    return draw_picture("arithmetic", title, caption, PictureGroup.QUALITY, draw)

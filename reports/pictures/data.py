@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hw.foundation.errors import InputError
-from reports.pictures.picture import BLUE, GREY, Group, Picture, draw_picture, read_json
+from reports.pictures.picture import BLUE, GREY, Picture, PictureGroup, draw_picture, read_json
 
 _HISTOGRAM_AXES = {
     "occ_all": "Trigger cells with charge",
@@ -45,7 +45,7 @@ def data_picture(histograms: Path, distances: Mapping[str, float]) -> Picture:
     )
     title = "Occupancy and charge against the published distributions"
     try:
-        return draw_picture("data", title, caption, Group.DATA, draw)
+        return draw_picture("data", title, caption, PictureGroup.DATA, draw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{histograms}: damaged: {error}; run the data step anew") from error
 

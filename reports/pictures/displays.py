@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from reports.pictures.evaluation import Evaluation
 from reports.pictures.module_display import draw_latents, draw_module
-from reports.pictures.picture import Group, MissingValuesError, Picture, draw_picture
+from reports.pictures.picture import MissingValuesError, Picture, PictureGroup, draw_picture
 
 
 def display_picture(evaluation: Evaluation, model: str) -> Picture:
@@ -38,4 +38,4 @@ def display_picture(evaluation: Evaluation, model: str) -> Picture:
         "outputs, and charges after decompression (scaled to the module's summed charge, which is "
         "transmitted). Empty cells are grey; each row has its own colour scale."
     )
-    return draw_picture("displays", "Event displays", caption, Group.DISPLAYS, draw)
+    return draw_picture("displays", "Event displays", caption, PictureGroup.DISPLAYS, draw)

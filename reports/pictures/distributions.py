@@ -19,9 +19,9 @@ from reports.pictures.picture import (
     LINES,
     OCCUPANCY_LABEL,
     RED,
-    Group,
     MissingValuesError,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
     head_of_panels,
@@ -110,7 +110,7 @@ def emd_picture(evaluation: Evaluation, model: str) -> Picture:
         "Distance between each validation module's charges and what the autoencoder makes of them; "
         "0 is a perfect copy. Bars are statistical errors; the last bin holds all larger values."
     )
-    return draw_picture("emd", "Earth mover's distance", caption, Group.QUALITY, draw)
+    return draw_picture("emd", "Earth mover's distance", caption, PictureGroup.QUALITY, draw)
 
 
 def binned_emd_picture(evaluation: Evaluation, model: str) -> Picture:
@@ -142,7 +142,9 @@ def binned_emd_picture(evaluation: Evaluation, model: str) -> Picture:
         "The distance in bins of occupancy (trigger cells above 1 MIP_T), each distribution as a "
         "fraction of its own modules. The last bin holds all larger values."
     )
-    return draw_picture("emd_binned", "Distance in bins of occupancy", caption, Group.QUALITY, draw)
+    return draw_picture(
+        "emd_binned", "Distance in bins of occupancy", caption, PictureGroup.QUALITY, draw
+    )
 
 
 def measures_picture(evaluation: Evaluation, model: str) -> Picture:
@@ -163,7 +165,7 @@ def measures_picture(evaluation: Evaluation, model: str) -> Picture:
         "bins hold all values beyond them. RMS and mean are weighted with the charge; what each "
         "measure is: docs/metrics.md."
     )
-    return draw_picture("measures", "All measures", caption, Group.QUALITY, draw)
+    return draw_picture("measures", "All measures", caption, PictureGroup.QUALITY, draw)
 
 
 def before_and_after_picture(evaluation: Evaluation, model: str) -> Picture:
@@ -190,7 +192,7 @@ def before_and_after_picture(evaluation: Evaluation, model: str) -> Picture:
         "rescaled. The outer bins hold all values beyond them, modules without charge included."
     )
     title = "Occupancy and charge before and after"
-    return draw_picture("before_and_after", title, caption, Group.QUALITY, draw)
+    return draw_picture("before_and_after", title, caption, PictureGroup.QUALITY, draw)
 
 
 def _logarithmic_edges(values: Values, count: int) -> npt.NDArray[np.float64]:

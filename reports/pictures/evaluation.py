@@ -19,7 +19,7 @@ _OF_FEW = ("sample", "profile")  # arrays that have no row for every module
 
 
 @dataclass(frozen=True)
-class Algorithm:
+class CompressionAlgorithm:
     """The earth mover's distance of another compression algorithm on the same modules.
 
     Attributes:
@@ -56,14 +56,14 @@ class Evaluation:
         return self.arrays[name]
 
     @property
-    def algorithms(self) -> list[Algorithm]:
+    def algorithms(self) -> list[CompressionAlgorithm]:
         """The other algorithms in the order of the file.
 
         Raises:
             MissingValuesError: they were not evaluated.
         """
         found = [
-            Algorithm(match[1], match[2], self.arrays[name])
+            CompressionAlgorithm(match[1], match[2], self.arrays[name])
             for name in self.arrays
             if (match := _OF_ALGORITHM.fullmatch(name))
         ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hw.foundation.atomic_file import atomic_directory
 from hw.foundation.errors import InputError
-from reports.pictures.picture import Group, MissingValuesError, Picture
+from reports.pictures.picture import MissingValuesError, Picture, PictureGroup
 
 _INDEX = "gallery.json"
 
@@ -28,9 +28,11 @@ class Gallery:
     not_drawn: tuple[NotDrawn, ...] = ()
 
     @property
-    def groups(self) -> list[tuple[Group, list[Picture]]]:
+    def groups(self) -> list[tuple[PictureGroup, list[Picture]]]:
         """The pictures by group, without empty groups."""
-        members = [(group, [p for p in self.pictures if p.group is group]) for group in Group]
+        members = [
+            (group, [p for p in self.pictures if p.group is group]) for group in PictureGroup
+        ]
         return [(group, pictures) for group, pictures in members if pictures]
 
     def __add__(self, other: "Gallery") -> "Gallery":
@@ -82,7 +84,7 @@ def read_gallery(folder: Path) -> Gallery:
                 record["name"],
                 record["title"],
                 record["caption"],
-                Group(record["group"]),
+                PictureGroup(record["group"]),
                 folder=folder,
             )
             for record in content["pictures"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from reports.pictures.picture import BLUE, ORANGE, Group, Picture, draw_picture, head
+from reports.pictures.picture import BLUE, ORANGE, Picture, PictureGroup, draw_picture, head
 
 _SHOWN = 2000  # pairs of each kind: more would only fill the picture
 _LABEL = "half trigger-cell pitch"
@@ -59,6 +59,6 @@ def learned_emd_picture(pairs: Path, name: str) -> Picture:
         "Learned against exact EMD",
         "Left: the network's distance against the exact one, of held-out pairs; on the line they "
         "are equal. Right: their difference.",
-        Group.TRAINING,
+        PictureGroup.TRAINING,
         draw,
     )

@@ -12,9 +12,9 @@ from reports.pictures.picture import (
     COLOURS,
     LINES,
     MARKERS,
-    Group,
     MissingValuesError,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
     with_error,
@@ -59,7 +59,7 @@ def models_emd_picture(evaluations: Mapping[str, Evaluation]) -> Picture:
         "Distance of each model on its own validation modules, as fractions of all; with the mean, "
         "its standard error and the number of modules. The last bin holds all larger values."
     )
-    return draw_picture("models_emd", "Distances of the models", caption, Group.MODELS, draw)
+    return draw_picture("models_emd", "Distances of the models", caption, PictureGroup.MODELS, draw)
 
 
 def models_profile_picture(
@@ -95,7 +95,7 @@ def models_profile_picture(
         "each bin."
     )
     title = f"Models against {widest.name}"
-    return draw_picture(f"models_{widest.name}", title, caption, Group.MODELS, draw)
+    return draw_picture(f"models_{widest.name}", title, caption, PictureGroup.MODELS, draw)
 
 
 def _style(index: int) -> tuple:

@@ -17,9 +17,9 @@ from reports.pictures.picture import (
     BLUE,
     GREY,
     ORANGE,
-    Group,
     MissingValuesError,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
     head_of_panels,
@@ -74,7 +74,7 @@ def weights_picture(values: NetworkValues, network: str, model: str) -> Picture:
         "array has a bar for each value that its format can give."
     )
     return draw_picture(
-        f"weights_{network}", f"Weights of the {network}", caption, Group.NETWORK, draw
+        f"weights_{network}", f"Weights of the {network}", caption, PictureGroup.NETWORK, draw
     )
 
 
@@ -111,7 +111,7 @@ def outputs_picture(values: NetworkValues, network: str, model: str) -> Picture:
         "only move numbers are left out."
     )
     return draw_picture(
-        f"outputs_{network}", f"Layer outputs of the {network}", caption, Group.NETWORK, draw
+        f"outputs_{network}", f"Layer outputs of the {network}", caption, PictureGroup.NETWORK, draw
     )
 
 
@@ -148,7 +148,7 @@ def latents_picture(values: NetworkValues, model: str) -> Picture:
         "Each of the encoder's outputs over validation modules with charge. An output that is "
         "always zero carries nothing; one at its largest value saturates."
     )
-    return draw_picture("latents", "Latents", caption, Group.NETWORK, draw)
+    return draw_picture("latents", "Latents", caption, PictureGroup.NETWORK, draw)
 
 
 def _draw_weights(axes: Axes, array: npt.NDArray) -> None:

@@ -48,7 +48,7 @@ OCCUPANCY_LABEL = r"Occupancy: trigger cells above 1 MIP$_\mathrm{T}$"
 CHARGE_LABEL = r"Charge of the module [MIP$_\mathrm{T}$]"
 
 
-class Group(StrEnum):
+class PictureGroup(StrEnum):
     """What a picture is about, in the order of the gallery."""
 
     QUALITY = "Compression quality"
@@ -76,7 +76,7 @@ class Picture:
     name: str
     title: str
     caption: str
-    group: Group
+    group: PictureGroup
     figure: Figure | None = None
     folder: Path | None = None
 
@@ -123,7 +123,7 @@ class MissingValuesError(Exception):
 
 
 def draw_picture(
-    name: str, title: str, caption: str, group: Group, draw: Callable[[Figure], None]
+    name: str, title: str, caption: str, group: PictureGroup, draw: Callable[[Figure], None]
 ) -> Picture:
     """A picture in the report's style, from what `draw` puts into an empty figure."""
     with matplotlib.rc_context(_STYLE):

@@ -18,9 +18,9 @@ from reports.pictures.picture import (
     CHARGE_LABEL,
     GREY,
     OCCUPANCY_LABEL,
-    Group,
     MissingValuesError,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
     head_of_panels,
@@ -155,7 +155,7 @@ def profile_picture(evaluation: Evaluation, along: Coordinate, model: str) -> Pi
         f"{FEWEST} modules has no point. Below: modules of each bin."
     )
     title = f"Distance against {along.name}"
-    return draw_picture(f"emd_{along.name}", title, caption, Group.QUALITY, draw)
+    return draw_picture(f"emd_{along.name}", title, caption, PictureGroup.QUALITY, draw)
 
 
 def measures_profile_picture(evaluation: Evaluation, along: Coordinate, model: str) -> Picture:
@@ -186,7 +186,7 @@ def measures_profile_picture(evaluation: Evaluation, along: Coordinate, model: s
         f"68 % of the modules (band). A bin of fewer than {FEWEST} modules has no point."
     )
     title = f"All measures against {along.name}"
-    return draw_picture(f"measures_{along.name}", title, caption, Group.QUALITY, draw)
+    return draw_picture(f"measures_{along.name}", title, caption, PictureGroup.QUALITY, draw)
 
 
 def stacked(figure: Figure) -> tuple[Axes, Axes]:

@@ -11,8 +11,8 @@ from reports.pictures.picture import (
     BLUE,
     GREY,
     ORANGE,
-    Group,
     Picture,
+    PictureGroup,
     draw_picture,
     head,
     read_json,
@@ -55,4 +55,4 @@ def training_picture(history: Path, model: str) -> Picture:
         head(axes, model)
 
     caption = "Loss after each epoch on the training and the validation modules."
-    return draw_picture("training", "Training", caption, Group.TRAINING, draw)
+    return draw_picture("training", "Training", caption, PictureGroup.TRAINING, draw)

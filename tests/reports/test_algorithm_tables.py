@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from reports.algorithms import AlgorithmTable, algorithm_tables
 from reports.metrics import Metric, Provenance, Summary
-from reports.quality import measure_rows
-from reports.rendering import html, markdown
-from reports.report import Report, compose
-from reports.tables import sections
-from reports.terminal import print_report
+from reports.rendering.pages import html, markdown
+from reports.rendering.terminal import print_report
+from reports.report import DesignReport, compose
+from reports.tables.algorithms import AlgorithmTable, algorithm_tables
+from reports.tables.measures import measure_rows
+from reports.tables.sections import sections
 
 Found = tuple[float | None, float | None, int, int]  # mean, standard error, modules, empty ones
 BINS = ("", ".occupancy.0-2", ".occupancy.2-48", ".charge.0-1", ".charge.1-inf")
@@ -178,7 +178,7 @@ def test_a_measure_is_one_row_with_as_many_decimals_as_its_error_tells():
 
 
 @pytest.fixture
-def report() -> Report:
+def report() -> DesignReport:
     found = example()
     found = found.model_copy(
         update={

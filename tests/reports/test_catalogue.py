@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from hw.forms import GENERATED, RECONFIGURABLE
 from models.quality.measures import EMD_UNIT, MEASURES
-from reports.catalogue import (
-    MEASURES as MEASURE_TABLE,
-)
+from reports import catalogue
 from reports.catalogue import (
     OTHER,
     QUALITY_MEASURES,
@@ -144,7 +142,7 @@ def test_the_measures_of_the_models_have_their_rows():
         name = "emd.mean" if measure.name == "emd" else f"quality.{measure.name}.mean"
         row = required_row(name)
         in_own_table = measure.name != "emd"
-        assert (row.section == MEASURE_TABLE) is in_own_table
+        assert (row.section == catalogue.MEASURES) is in_own_table
         if not in_own_table:
             assert row.unit == EMD_UNIT
 

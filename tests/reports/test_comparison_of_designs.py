@@ -10,9 +10,9 @@ import pytest
 from flows.__main__ import main
 from flows.layout import model_layout, target_layout
 from flows.steps.compare import _short_paths
-from reports.comparison import Change, Design, compare
-from reports.comparison_rendering import markdown, to_json
+from reports.comparison import Change, ComparedDesign, compare
 from reports.metrics import Evidence, Metric, Provenance, Summary, write_summary
+from reports.rendering.comparison import markdown, to_json
 from tests.reports.evaluation_arrays import evaluation_arrays
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -24,11 +24,11 @@ def metric(name: str, value: object, **more) -> Metric:
     return Metric(name=name, value=value, better=better, reason=reason, **more)
 
 
-def design(name: str, *metrics: Metric, **provenance) -> Design:
+def design(name: str, *metrics: Metric, **provenance) -> ComparedDesign:
     summary = Summary(
         model=name, target="econ_t", provenance=Provenance(**provenance), metrics=metrics
     )
-    return Design(name, summary)
+    return ComparedDesign(name, summary)
 
 
 def change(before: Metric, after: Metric, tolerance: float = 0.01) -> Change:
@@ -61,7 +61,7 @@ def test_the_metric_tells_which_direction_is_better(better, before, after, expec
 
 
 def test_a_mean_must_differ_by_more_than_its_error():
-    def sides(error: float) -> list[Design]:
+    def sides(error: float) -> list[ComparedDesign]:
         return [
             design(
                 name, metric("emd.mean", value), metric("emd.standard_error", error, better=None)

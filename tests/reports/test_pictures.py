@@ -18,6 +18,7 @@ from models.data.geometry import ARRANGEMENTS
 from models.data.normalisation import Normalisation
 from models.quality.measures import EMD_UNIT, MEASURES
 from models.quality.quality import OCCUPANCY_BINS, PROFILE_BINS
+from reports.catalogue import DISTANCE, QUALITY_MEASURES
 from reports.metrics import Metric, write_metrics
 from reports.pictures.algorithms import (
     algorithms_emd_picture,
@@ -103,9 +104,10 @@ def test_every_measure_has_a_panel_with_its_unit(evaluation):
     names = [m.name for m in MEASURES if m.name not in ("emd", "zero_fraction")]
     axes = measures_picture(evaluation, MODEL).figure.axes
     assert sorted(a.get_xlabel() for a in axes) == sorted(map(label, names))
+    units = {measure.name: measure.unit for measure in (DISTANCE, *QUALITY_MEASURES)}
     for measure in MEASURES:
         assert label(measure.name) != measure.name
-        assert ("[half pitch]" in label(measure.name)) == (measure.unit == EMD_UNIT)
+        assert ("[half pitch]" in label(measure.name)) == (units[measure.name] == EMD_UNIT)
 
 
 def test_the_axis_may_be_negative():
@@ -180,6 +182,27 @@ def test_algorithms_stand_beside_the_autoencoder_in_both_forms(evaluation):
         for axes in (0, 1):
             words = legend(picture, axes)
             assert len(words) == 1 + len(ALGORITHMS) and words[0].startswith("autoencoder")
+
+
+def test_an_algorithm_that_is_new_is_drawn_like_the_others():
+    arrays = evaluation_arrays()
+    arrays["baseline.new_one.chip.emd"] = arrays["baseline.stc4.chip.emd"] + 1
+    picture = algorithms_emd_picture(Evaluation(Path("e.npz"), arrays), MODEL)
+    words = legend(picture, 1)
+    assert any(text.startswith("new one") for text in words)
+    entries = picture.figure.axes[1].get_legend().get_lines()
+    assert len({line.get_color() for line in entries}) == len(words) == 2 + len(ALGORITHMS)
+    metrics = [
+        Metric(name=name, value=value)
+        for name, value in {
+            "link.bits": 160,
+            "emd.mean": 1.0,
+            "quality.bits": 158,
+            "baseline.new_one.chip.bits": 150.0,
+            "baseline.new_one.chip.emd.mean": 0.5,
+        }.items()
+    ]
+    assert "new one" in legend(budget_picture(metrics, MODEL))
 
 
 def test_the_share_of_modules_with_an_answer_is_told():

@@ -14,19 +14,23 @@ from flows.provenance import file_hash
 from flows.steps.report import collect
 from hw.foundation.errors import InputError
 from models.data.geometry import cell_coordinates
+from reports.catalogue import HARDWARE, MAPPED_TO, SECTIONS, named_rows
 from reports.metrics import Evidence, Metric, Provenance, Summary, read_summary, write_metrics
 from reports.pictures.distributions import emd_picture
 from reports.pictures.evaluation import read_evaluation
 from reports.pictures.gallery import Gallery, write_gallery
 from reports.pictures.module_display import cell_outlines
 from reports.pictures.training import training_picture
-from reports.rendering import html, markdown
+from reports.rendering.pages import html, markdown
 from reports.report import compose
-from reports.summary import PROMISED, strongest, summarise
-from reports.tables import format_value, occupancy_rows, sections
+from reports.summary import strongest, summarise
+from reports.tables.occupancy import occupancy_rows
+from reports.tables.sections import sections
+from reports.tables.values import format_value
 from reports.verdict import Outcome, describe, judge, overall
 from tests.reports.evaluation_arrays import evaluation_arrays
 
+PROMISED = {row.name: row for row in named_rows() if row.promised}
 MODEL, TARGET = "8x8_c8_S2_qK", "econ_t"
 VENDOR = Path(__file__).parents[1] / "hw" / "vendor_reports"
 SOURCE = Provenance(model_hash="0123456789abcdef", data_hash="fedcba9876543210", seed=7)
@@ -266,13 +270,18 @@ def test_the_data_set_may_be_named(build, tmp_path):
 
 
 def test_a_summary_fills_gaps_only_where_nothing_stands():
-    reasons = dict.fromkeys({name.split(".")[0] for name in PROMISED}, "not done")
+    assert {"csim.mismatches", "emd.mean", "fpga.lut", "latency.ns"} <= set(PROMISED)
+    reasons = {row.stage: f"not done: {row.stage}" for row in PROMISED.values()}
     given = [Metric(name="emd.mean", value=1.0), Metric(name="ii.cycles", value=None, reason="x")]
     summary = summarise("m", "t", given, reasons, SOURCE)
     names = [metric.name for metric in summary.metrics]
     assert len(names) == len(set(names)) and set(PROMISED) <= set(names)
     assert summary.find("ii.cycles").reason == "x"
     assert summary.find("csim.vectors").evidence is Evidence.CSIM
+    for name, row in PROMISED.items():
+        metric = summary.find(name)
+        if name not in ("emd.mean", "ii.cycles"):
+            assert (metric.unit, metric.reason) == (row.unit, f"not done: {row.stage}")
 
 
 def test_budgets_are_judged_on_the_strongest_evidence():
@@ -335,6 +344,19 @@ def test_golden_vectors_are_demanded_where_there_are_any():
     assert len(judge(_summary(*_csim(0)), {})) == 1
 
 
+@pytest.mark.parametrize("row", [r for r in named_rows() if r.demand], ids=lambda r: r.name)
+def test_each_demand_of_the_catalogue_is_judged(row):
+    of_yes_or_no = row.demand.min == 1
+    wrong, right = (False, True) if of_yes_or_no else (1, 0)
+    outcomes = {}
+    for value in (wrong, right):
+        metric = Metric(name=row.name, value=value, unit=row.unit)
+        (check,) = [c for c in judge(_summary(metric), {}) if c.metric == row.name]
+        outcomes[value] = check.outcome
+        assert check.demand == ("yes" if of_yes_or_no else f"= 0 {row.unit}")
+    assert outcomes == {wrong: Outcome.FAIL, right: Outcome.PASS}
+
+
 def test_a_failed_cosimulation_fails_the_verdict():
     failed = Metric(name="cosim.passed", value=False, evidence=Evidence.RTLSIM)
     assert overall(judge(_summary(*_csim(0), failed), {})) is Outcome.FAIL
@@ -358,6 +380,19 @@ def test_evidence_levels_are_columns_and_never_mixed():
     assert cells["ii.cycles"] == ("\u2014", "\u2014", "\u2014")
     (gap,) = hardware.gaps
     assert (gap.names, gap.reason) == (("ii.cycles",), "no tool")
+
+
+def test_every_metric_of_the_catalogue_is_shown_with_its_words():
+    rows = [row for row in named_rows() if row.section in SECTIONS]
+    metrics = [Metric(name=row.name, value=1, unit=row.unit) for row in rows]
+    report = compose(_summary(*metrics), description="", budgets={}, stages=[], layers=[])
+    shown = {row.name: (row.label, row.unit) for s in report.sections for row in s.rows}
+    for row in rows:
+        if row.section == HARDWARE and row.form_row:
+            assert row.form_row == MAPPED_TO or row.form_row in report.forms.labels
+        else:
+            assert shown.pop(row.name) == (row.label, row.unit) and row.label
+    assert not shown
 
 
 def test_no_metric_is_left_out_of_the_tables():

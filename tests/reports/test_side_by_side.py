@@ -6,18 +6,20 @@ import re
 import pytest
 from rich.console import Console
 
+from hw.forms import GENERATED
 from hw.targets.target import Budget
-from reports.anchors import anchors
+from reports.catalogue import HARDWARE, named_rows, records
 from reports.metrics import Evidence, Metric, Provenance, Summary
-from reports.netlist import ECP5, netlist_metrics
-from reports.rendering import html, markdown
+from reports.rendering.pages import html, markdown
+from reports.rendering.terminal import print_report
 from reports.report import Progress, StageState, compose
-from reports.side_by_side import COSTS, Column, SideBySide, side_by_side
 from reports.summary import strongest
-from reports.tables import MISSING
-from reports.terminal import print_report
+from reports.tables.anchors import anchors
+from reports.tables.side_by_side import FormColumn, SideBySide, side_by_side
+from reports.tables.values import MISSING
 from reports.verdict import Outcome, judge, overall
 
+COSTS = {row.name for row in named_rows() if row.section == HARDWARE and row.form_row}
 RTL, NETLIST = Evidence.RTLSIM, Evidence.SYNTH
 FORMS = ("generated", "reconfigurable")
 
@@ -119,7 +121,7 @@ def test_an_ecp5_and_a_second_timing_are_told_apart():
     first = _metric("timing.critical_path_ns", 9.5, NETLIST, "generated")
     second = _metric("timing.opensta.critical_path_ns", 10.25, NETLIST, "generated")
     figures = {"timing.ecp5.fmax_mhz": 41.5, "timing.ecp5.cells": 812}
-    routing = netlist_metrics(ECP5, "generated", figures)
+    routing = records(figures, evidence=Evidence.PNR, form=GENERATED)
     table = _table(area, first, second, *routing)
     asic = _column(table, "generated ASIC netlist", "synth")
     assert (asic["Critical path ns"], asic["Critical path, OpenSTA ns"]) == ("9.5", "10.25")
@@ -283,8 +285,8 @@ def test_the_terminal_leaves_out_columns_without_figures():
 
 
 def test_an_empty_column_is_told_from_one_with_figures():
-    assert Column("a", "synth", ("", MISSING)).is_empty
-    assert not Column("a", "synth", ("", "0")).is_empty
+    assert FormColumn("a", "synth", ("", MISSING)).is_empty
+    assert not FormColumn("a", "synth", ("", "0")).is_empty
 
 
 # --- verdict by form ----------------------------------------------------------------------------

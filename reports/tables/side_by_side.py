@@ -5,32 +5,31 @@ A column is one form at one evidence level, so an estimate never shares a column
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
-from reports.anchors import Anchor
+from hw.forms import FORMS, GENERATED, RECONFIGURABLE
+from reports.catalogue import HARDWARE, MAPPED_TO, Row, named_rows, row_of
 from reports.metrics import Evidence, Metric, Summary
-from reports.tables import MISSING, Gap, format_value, group_gaps
+from reports.tables.anchors import Anchor
+from reports.tables.gaps import Gap, group_gaps
+from reports.tables.values import MISSING, format_value
 
 PUBLISHED = "published"
 """What stands for the evidence level of a published design."""
 
-GENERATED, RECONFIGURABLE = "generated", "reconfigurable"
-"""Forms that the steps after C++ take: RTL with the encoder's weights as constants, and the chip's
-own encoder, whose weights are registers."""
-
 LEGEND = (
-    "generated: RTL made from the HLS model, weights as constants; reconfigurable: the chip's own "
-    "encoder, weights in registers. A form has no such figure where its cell is empty."
+    f"{'; '.join(f'{form.name}: {form.meaning}' for form in FORMS)}. "
+    "A form has no such figure where its cell is empty."
 )
 
-HYPHENATED = "recon\u00adfigurable"
-"""With a soft hyphen: as one word it makes its columns the widest by far."""
-
 _FPGA, _ECP5, _ASIC = "FPGA", "ECP5", "ASIC"
-_MAPPED_TO = {_FPGA: "fpga.family", _ASIC: "asic.library"}
 _ECP5_NOTE = (
     "placed and routed for a Lattice ECP5, whose logic cells are look-up tables of four inputs: "
     "no figure of another FPGA"
 )
+# units of things, which the label of their row names
+_COUNTED = ("LUT", "FF", "DSP", "carry cells", "logic cells", "vectors")
+_RTL_LEVELS = ((Evidence.RTLSIM, ""), (Evidence.SYNTH, _FPGA), (Evidence.SYNTH, _ASIC))
 
 
 @dataclass(frozen=True)
@@ -42,67 +41,24 @@ class _Line:
     metrics: tuple[str, ...]
 
 
-_LINES = (
-    _Line("Latency", "cycles", ("latency.cycles",)),
-    _Line("Latency", "ns", ("latency.ns",)),
-    _Line("Initiation interval", "cycles", ("ii.cycles",)),
-    _Line("Look-up tables", "", ("fpga.lut",)),
-    _Line("Logic cells", "", ("timing.ecp5.cells",)),
-    _Line("Flip-flops", "", ("fpga.ff",)),
-    _Line("DSP blocks", "", ("fpga.dsp",)),
-    _Line("Carry cells", "", ("fpga.carry",)),
-    _Line("Area", "um2", ("asic.area_um2",)),
-    _Line("Gate equivalents", "", ("asic.gate_equivalents",)),
-    _Line("Critical path", "ns", ("timing.critical_path_ns",)),
-    _Line("Slack", "ns", ("timing.slack_ns",)),
-    _Line("Critical path, OpenSTA", "ns", ("timing.opensta.critical_path_ns",)),
-    _Line("Slack, OpenSTA", "ns", ("timing.opensta.slack_ns",)),
-    _Line("Highest clock", "MHz", ("timing.ecp5.fmax_mhz",)),
-    _Line(
-        "Vectors compared",
-        "",
-        ("csim.vectors", "rtlsim.vectors", "gatesim.vectors", "cosim.vectors"),
-    ),
-    _Line(
-        "Vectors that differ",
-        "",
-        ("csim.mismatches", "rtlsim.mismatches", "gatesim.mismatches", "cosim.mismatches"),
-    ),
-    _Line("Equal to RTL, proved", "", ("equivalence.proved",)),
-)
+@cache
+def _rows() -> tuple[Row, ...]:
+    """The metrics of the table, those of the hardware's cost first."""
+    rows = [row for row in named_rows() if row.form_row not in ("", MAPPED_TO)]
+    return tuple(sorted(rows, key=lambda row: row.section != HARDWARE))
 
-COSTS = frozenset(name for line in _LINES[:-3] for name in line.metrics) | {*_MAPPED_TO.values()}
-"""The metrics of the hardware's cost that stand here, and so in no other table."""
 
-_TIMES = ("latency.cycles", "latency.ns", "ii.cycles")
-_CELLS = ("fpga.lut", "fpga.ff", "fpga.dsp")
-
-# what a column is expected to tell; anything else it shows where there is such a figure
-_EXPECTED: dict[tuple[Evidence, str], tuple[str, ...]] = {
-    (Evidence.ESTIMATE, ""): (*_TIMES, *_CELLS),
-    (Evidence.CSIM, ""): ("csim.vectors", "csim.mismatches"),
-    (Evidence.RTLSIM, ""): (*_TIMES, "rtlsim.vectors", "rtlsim.mismatches"),
-    (Evidence.SYNTH, _FPGA): (*_CELLS, "fpga.carry"),
-    (Evidence.SYNTH, _ASIC): (
-        *("asic.area_um2", "asic.gate_equivalents", "timing.critical_path_ns", "timing.slack_ns"),
-        *("gatesim.vectors", "gatesim.mismatches", "equivalence.proved"),
-    ),
-    (Evidence.PNR, _ECP5): ("timing.ecp5.cells", "timing.ecp5.fmax_mhz"),
-}
-_RTL_LEVELS = ((Evidence.RTLSIM, ""), (Evidence.SYNTH, _FPGA), (Evidence.SYNTH, _ASIC))
-
-MEASURED_BY = {
-    "csim": "csim",
-    **dict.fromkeys(("latency", "ii", "rtlsim"), "rtlsim"),
-    **dict.fromkeys(("fpga", "asic"), "synth"),
-    **{stage: stage for stage in ("timing", "gatesim", "equivalence")},
-    "cosim": "vendor",
-}
-"""The stage that measures a form after C++, by the first part of the metric's name."""
+@cache
+def _lines() -> tuple[_Line, ...]:
+    names: dict[tuple[str, str], list[str]] = {}
+    for row in _rows():
+        unit = "" if row.unit in _COUNTED else row.unit
+        names.setdefault((row.form_row, unit), []).append(row.name)
+    return tuple(_Line(label, unit, tuple(found)) for (label, unit), found in names.items())
 
 
 @dataclass(frozen=True)
-class Column:
+class FormColumn:
     """One form of the design at one level, or a published design.
 
     Attributes:
@@ -129,7 +85,7 @@ class SideBySide:
 
     labels: tuple[str, ...]
     units: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[FormColumn, ...]
     gaps: tuple[Gap, ...]
 
     @property
@@ -143,8 +99,8 @@ class SideBySide:
 
 
 @dataclass(frozen=True)
-class _Form:
-    """One form at one level; `technology` is that of a netlist, `variant` is None for HLS."""
+class _FormAtLevel:
+    """What a column is of; `technology` is that of a netlist, `variant` is None for HLS."""
 
     evidence: Evidence
     technology: str
@@ -163,15 +119,20 @@ class _Form:
 
     @property
     def expected(self) -> tuple[str, ...]:
+        """What it should tell; anything else is shown where there is such a figure."""
         if self.evidence is Evidence.ESTIMATE and self.variant:
             return ()  # whatever the tool that makes the RTL tells
-        return _EXPECTED.get((self.evidence, self.technology), ())
+        return tuple(
+            row.name
+            for row in _rows()
+            if self.evidence in row.levels and self.technology in ("", _technology_of(row.name))
+        )
 
     @property
     def place(self) -> tuple[int, int, int, str]:
         """Its place among the columns."""
         technologies = ("", _FPGA, _ECP5, _ASIC)
-        variants = (None, GENERATED, RECONFIGURABLE)
+        variants = (None, *(form.name for form in FORMS))
         rank = variants.index(self.variant) if self.variant in variants else len(variants)
         level = list(Evidence).index(self.evidence)
         return level, technologies.index(self.technology), rank, self.variant or ""
@@ -189,19 +150,19 @@ def side_by_side(
     Args:
         undone: why a stage has no results, by the stage's name.
     """
-    shown = {name for line in _LINES for name in line.metrics}
-    found: dict[_Form, _Figures] = {form: {} for form in _usual_forms(summary)}
+    found: dict[_FormAtLevel, _Figures] = {form: {} for form in _usual_forms(summary)}
     for metric in summary.metrics:
-        if metric.name in shown:
+        if row_of(metric.name).form_row not in ("", MAPPED_TO):
             figures = found.setdefault(_form_of(metric, summary), {})
             figures.setdefault(metric.name, []).append(metric)
     forms = sorted(found, key=lambda form: form.place)
     columns = [_column(form, found[form], _mapped_to(form, summary)) for form in forms]
     columns += map(_published, anchors)
-    rows = [row for row in range(len(_LINES)) if any(column.cells[row] for column in columns)]
+    lines = _lines()
+    rows = [row for row in range(len(lines)) if any(column.cells[row] for column in columns)]
     return SideBySide(
-        labels=tuple(_LINES[row].label for row in rows),
-        units=tuple(_LINES[row].unit for row in rows),
+        labels=tuple(lines[row].label for row in rows),
+        units=tuple(lines[row].unit for row in rows),
         columns=tuple(
             replace(column, cells=tuple(column.cells[row] for row in rows)) for column in columns
         ),
@@ -209,59 +170,66 @@ def side_by_side(
     )
 
 
-def _usual_forms(summary: Summary) -> list[_Form]:
+def _usual_forms(summary: Summary) -> list[_FormAtLevel]:
     """What can be made of any encoder; of the reconfigurable one, where a step speaks of it."""
-    spoken_of = any(metric.variant == RECONFIGURABLE for metric in summary.metrics)
-    variants = (GENERATED, RECONFIGURABLE) if spoken_of else (GENERATED,)
+    spoken_of = any(metric.variant == RECONFIGURABLE.name for metric in summary.metrics)
+    forms = FORMS if spoken_of else (GENERATED,)
     return [
-        _Form(Evidence.ESTIMATE, "", None),
-        _Form(Evidence.CSIM, "", None),
-        *(_Form(*level, variant) for level in _RTL_LEVELS for variant in variants),
-        _Form(Evidence.PNR, _ECP5, GENERATED),
+        _FormAtLevel(Evidence.ESTIMATE, "", None),
+        _FormAtLevel(Evidence.CSIM, "", None),
+        *(_FormAtLevel(*level, form.name) for level in _RTL_LEVELS for form in forms),
+        _FormAtLevel(Evidence.PNR, _ECP5, GENERATED.name),
     ]
 
 
-def _form_of(metric: Metric, summary: Summary) -> _Form:
+def _form_of(metric: Metric, summary: Summary) -> _FormAtLevel:
     technology = ""
     if metric.evidence in (Evidence.SYNTH, Evidence.PNR):
         technology = _technology(metric, summary)
-    return _Form(metric.evidence, technology, metric.variant)
+    return _FormAtLevel(metric.evidence, technology, metric.variant)
+
+
+def _technology_of(name: str) -> str:
+    """That of the netlist of which a metric tells, where the design has both."""
+    if name.startswith("timing.ecp5."):
+        return _ECP5
+    return _FPGA if name.startswith("fpga.") else _ASIC
 
 
 def _technology(metric: Metric, summary: Summary) -> str:
-    """That of the netlist which was measured: what is no count of cells is of the ASIC's, if the
-    form has one at this level."""
-    same = [
-        other.name
+    """That of the netlist which was measured; an FPGA's where the form has no ASIC's here."""
+    if (of_name := _technology_of(metric.name)) != _ASIC:
+        return of_name
+    has_asic = any(
+        other.name.startswith("asic.")
         for other in summary.metrics
         if (other.evidence, other.variant) == (metric.evidence, metric.variant)
-    ]
-    if metric.name.startswith("timing.ecp5."):
-        return _ECP5
-    if metric.name.startswith("fpga."):
-        return _FPGA
-    return _ASIC if any(name.startswith("asic.") for name in same) else _FPGA
+    )
+    return _ASIC if has_asic else _FPGA
 
 
-def _mapped_to(form: _Form, summary: Summary) -> str:
+def _mapped_to(form: _FormAtLevel, summary: Summary) -> str:
     if form.technology == _ECP5:
         return _ECP5_NOTE
-    name = _MAPPED_TO.get(form.technology)
     for metric in summary.metrics:
-        key = (metric.name, metric.evidence, metric.variant)
-        if key == (name, form.evidence, form.variant) and metric.value:
-            return f"mapped to {metric.value}"
+        if (
+            row_of(metric.name).form_row == MAPPED_TO
+            and _technology_of(metric.name) == form.technology
+            and (metric.evidence, metric.variant) == (form.evidence, form.variant)
+            and metric.value
+        ):
+            return f"{MAPPED_TO} {metric.value}"
     return ""
 
 
-def _column(form: _Form, figures: _Figures, note: str) -> Column:
+def _column(form: _FormAtLevel, figures: _Figures, note: str) -> FormColumn:
     cells = []
-    for line in _LINES:
+    for line in _lines():
         names = [name for name in line.metrics if name in figures]
         values = next(filter(None, (_values(figures, name) for name in names)), [])
         promised = bool(names) or any(name in form.expected for name in line.metrics)
         cells.append(" / ".join(dict.fromkeys(map(_cell, values))) or (MISSING if promised else ""))
-    return Column(form.title, form.evidence.value, tuple(cells), note)
+    return FormColumn(form.title, form.evidence.value, tuple(cells), note)
 
 
 def _values(figures: _Figures, name: str) -> list[object]:
@@ -272,29 +240,35 @@ def _cell(value: object) -> str:
     return f"{value:,.0f}" if isinstance(value, float) and value >= 1000 else format_value(value)
 
 
-def _published(anchor: Anchor) -> Column:
+def _published(anchor: Anchor) -> FormColumn:
     cells = []
-    for line in _LINES:
+    for line in _lines():
         given = [anchor.figures[name] for name in line.metrics if name in anchor.figures]
         cells.append(_cell(given[0]) if given else "")
-    return Column(
+    return FormColumn(
         anchor.title, PUBLISHED, tuple(cells), f"{anchor.design}. Source: {anchor.source}"
     )
 
 
-def _gaps(form: _Form, figures: _Figures, undone: Mapping[str, str]) -> list[tuple[str, str]]:
+def _gaps(
+    form: _FormAtLevel, figures: _Figures, undone: Mapping[str, str]
+) -> list[tuple[str, str]]:
     """What the column lacks and why, as pairs of name and reason."""
     lacking: dict[str, str] = {}
     told = {
-        n for line in _LINES if any(_values(figures, m) for m in line.metrics) for n in line.metrics
+        name
+        for line in _lines()
+        if any(_values(figures, metric) for metric in line.metrics)
+        for name in line.metrics
     }
+    suffix = next((known.suffix for known in FORMS if known.name == form.variant), "")
     for name in dict.fromkeys((*form.expected, *figures)):
         if name not in told:
             by_hls = form.variant is None and form.evidence is not Evidence.CSIM
-            stage = "vendor" if by_hls else MEASURED_BY[name.split(".")[0]]
+            stage = "vendor" if by_hls else row_of(name).stage
             general = undone.get(stage, "not measured")
             reasons = [metric.reason for metric in figures.get(name, []) if metric.reason]
-            lacking[name] = next(iter(reasons), undone.get(f"{stage}-{form.variant}", general))
+            lacking[name] = next(iter(reasons), undone.get(stage + suffix, general))
     where = f"{form.title} [{form.evidence.value}]"
     gaps = group_gaps(lacking.items())
     if len(gaps) == 1 and not told:

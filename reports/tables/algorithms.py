@@ -10,21 +10,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from reports.catalogue import algorithm_label
 from reports.metrics import Metric, Summary
-from reports.tables import MISSING
+from reports.tables.values import MISSING
 
 LEAST_ANSWERED = 0.99  # of the modules of a column, to be compared in it
 SIGNIFICANT = 2.0  # standard errors of the difference of two means
 
 AUTOENCODER = "autoencoder"
-_NAMES = {
-    "threshold": "threshold",
-    "stc4": "STC4",
-    "stc16": "STC16",
-    "ctc4": "CTC4",
-    "best_choice": "best choice",
-    "mean_image": "mean image",
-}
 _KEY = re.compile(r"baseline\.(\w+)\.(ideal|chip)\.emd\.mean")
 _BIN = re.compile(r"emd\.(occupancy|charge)\.([\w.]+)-([\w.]+)\.mean")
 _TITLES = {
@@ -122,7 +115,7 @@ def algorithm_tables(summary: Summary) -> list[AlgorithmTable]:
     found = {metric.name: metric for metric in summary.metrics}
     candidates = [
         _Candidate(
-            _NAMES.get(match[1], match[1]),
+            algorithm_label(match[1]),
             match[2],
             f"baseline.{match[1]}.{match[2]}.emd",
             _number(found.get(f"baseline.{match[1]}.{match[2]}.bits")),

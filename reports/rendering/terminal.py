@@ -7,16 +7,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hw.forms import RECONFIGURABLE
 from reports.metrics import Evidence
-from reports.report import Progress, Report
-from reports.side_by_side import HYPHENATED, RECONFIGURABLE, Column, SideBySide
-from reports.tables import MISSING, Gap, format_value
+from reports.report import DesignReport, Progress
+from reports.tables.gaps import Gap
+from reports.tables.side_by_side import FormColumn, SideBySide
+from reports.tables.values import MISSING, format_value
 from reports.verdict import Outcome, describe
 
+# as one word it makes its columns the widest by far
+_BROKEN = "recon- figurable"
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.NOT_MEASURED: "yellow"}
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: DesignReport, console: Console) -> None:
     """Print all but the pictures and the layer types."""
     summary = report.summary
     console.print(_metrics_table(report))
@@ -48,7 +52,7 @@ def _table(title: str, *headings: str) -> Table:
     return table
 
 
-def _metrics_table(report: Report) -> Table:
+def _metrics_table(report: DesignReport) -> Table:
     """All sections in one table: a level that any section has is a column."""
     levels = [level for level in Evidence if any(level in s.columns for s in report.sections)]
     table = _table(f"{report.summary.model} on {report.summary.target}", "metric")
@@ -85,11 +89,11 @@ def _form_tables(forms: SideBySide, console: Console) -> list[Table]:
     return tables
 
 
-def _form_table(forms: SideBySide, columns: Sequence[Column]) -> Table:
+def _form_table(forms: SideBySide, columns: Sequence[FormColumn]) -> Table:
     table = _table("From HLS to gates", "")
     table.padding = (0, 1, 0, 0)
     for column in columns:
-        title = column.title.replace(RECONFIGURABLE, HYPHENATED.replace("\u00ad", "- "))
+        title = column.title.replace(RECONFIGURABLE.name, _BROKEN)
         heading = Text("\n".join([*title.split(), column.level]), justify="right")
         table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
     table.add_column("unit")
@@ -98,7 +102,7 @@ def _form_table(forms: SideBySide, columns: Sequence[Column]) -> Table:
     return table
 
 
-def _occupancy_table(report: Report) -> Table:
+def _occupancy_table(report: DesignReport) -> Table:
     table = _table("\nEarth mover's distance by occupancy [half pitch]")
     for heading in ("occupancy", "modules", "mean", "std", "median", "16 to 84 %"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -107,7 +111,7 @@ def _occupancy_table(report: Report) -> Table:
     return table
 
 
-def _measure_table(report: Report) -> Table:
+def _measure_table(report: DesignReport) -> Table:
     table = _table("Other measures of quality", "measure")
     for heading in ("mean", "std", "median"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -118,7 +122,7 @@ def _measure_table(report: Report) -> Table:
     return table
 
 
-def _print_algorithms(report: Report, console: Console) -> None:
+def _print_algorithms(report: DesignReport, console: Console) -> None:
     """Distances of the other algorithms by occupancy; those by charge are in report.md and HTML."""
     for part in report.algorithms[:1]:
         table = _table(
@@ -139,7 +143,7 @@ def _print_algorithms(report: Report, console: Console) -> None:
             console.print(Text(finding))
 
 
-def _stage_table(report: Report) -> Table:
+def _stage_table(report: DesignReport) -> Table:
     table = _table("Stages", "stage", "state", "detail")
     for stage in report.stages:
         state = Text(
@@ -149,7 +153,7 @@ def _stage_table(report: Report) -> Table:
     return table
 
 
-def _check_table(report: Report) -> Table:
+def _check_table(report: DesignReport) -> Table:
     table = _table("Demands of the target", "metric", "demanded", "found", "evidence", "outcome")
     for check in report.checks:
         found = format_value(check.found.value) if check.found else MISSING

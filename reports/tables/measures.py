@@ -1,26 +1,13 @@
 """The measures of compression quality other than the distance, one row each."""
 
 import math
-import re
 from dataclasses import dataclass
 
+from reports.catalogue import MEASURES, QUALITY_MEASURES, row_of
 from reports.metrics import Metric, Summary
-from reports.tables import MISSING, format_value
+from reports.tables.values import MISSING, format_value
 
-_LABELS = {
-    "emd_threshold": "Earth mover's distance of cells above 2 % of the charge",
-    "mean_difference": "Difference of the charge-weighted mean",
-    "rms_difference": "Difference of the charge-weighted RMS, before - after",
-    "rms_difference_absolute": "Absolute difference of the charge-weighted RMS",
-    "rms_reference_difference": "RMS difference as in the FastML benchmark",
-    "rms_reference_difference_absolute": "Absolute RMS difference as in the FastML benchmark",
-    "cross_correlation": "Cross-correlation of the cells",
-    "squared_difference": "Sum of squared differences, normalised",
-    "zero_fraction": "Fraction of modules that come back empty",
-    "charge_response": "Charge response, after / before",
-    "telescope": "Telescope loss",
-}
-_NAME = re.compile(r"quality\.(\w+)\.(\w+)")
+_MEASURES = {measure.name: measure for measure in QUALITY_MEASURES}
 
 
 @dataclass(frozen=True)
@@ -44,15 +31,10 @@ def measure_rows(summary: Summary) -> list[MeasureRow]:
     """A row for each `quality.<measure>.*` of the summary, in its order."""
     measures: dict[str, dict[str, Metric]] = {}
     for metric in summary.metrics:
-        if match := _NAME.fullmatch(metric.name):
-            measures.setdefault(match[1], {})[match[2]] = metric
+        if row_of(metric.name).section == MEASURES:
+            _, name, part = metric.name.split(".")
+            measures.setdefault(name, {})[part] = metric
     return [_row(name, parts) for name, parts in measures.items() if "mean" in parts]
-
-
-def label_of(name: str) -> str | None:
-    """Words for a metric `quality.<measure>.<part>`; None for any other."""
-    match = _NAME.fullmatch(name)
-    return f"{_LABELS.get(match[1], match[1])}, {match[2].replace('_', ' ')}" if match else None
 
 
 def _row(name: str, parts: dict[str, Metric]) -> MeasureRow:
@@ -60,15 +42,15 @@ def _row(name: str, parts: dict[str, Metric]) -> MeasureRow:
         return format_value(parts[part].value if part in parts else None)
 
     mean = parts["mean"]
-    nearest = "nearest to 1" if name == "charge_response" else "nearest to 0"
+    measure = _MEASURES[name]
     return MeasureRow(
-        label=_LABELS.get(name, name),
+        label=measure.label,
         mean=_with_error(mean, parts.get("standard_error")),
         std=shown("std"),
         median=shown("median"),
         modules=shown("modules"),
         unit=mean.unit,
-        best=mean.better or nearest,
+        best=measure.better or f"nearest to {measure.nearest_to}",
     )
 
 

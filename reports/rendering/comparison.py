@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports import quality
-from reports.comparison import Cell, Change, ComparedFigure, Comparison
-from reports.tables import MISSING, format_value, label_of
+from reports.catalogue import label_of
+from reports.comparison import Change, ComparedCell, ComparedFigure, DesignComparison
+from reports.tables.values import MISSING, format_value
 
-# words that in the tables of a report stand under others
-_IN_CONTEXT = {"emd.median": "Earth mover's distance, median"}
 _COLOURS = {Change.BETTER: "green", Change.WORSE: "red"}
 
 
-def print_comparison(comparison: Comparison, console: Console, *, details: bool = False) -> None:
+def print_comparison(
+    comparison: DesignComparison, console: Console, *, details: bool = False
+) -> None:
     """Print notes, table and the outcome."""
     for note in comparison.notes:
         console.print(Text(f"note: {note}", style="yellow"))
@@ -36,7 +36,9 @@ def print_comparison(comparison: Comparison, console: Console, *, details: bool 
         console.print(Text(line))
 
 
-def markdown(comparison: Comparison, *, details: bool = False, pictures: Sequence[str] = ()) -> str:
+def markdown(
+    comparison: DesignComparison, *, details: bool = False, pictures: Sequence[str] = ()
+) -> str:
     """A section of Markdown; `pictures` are addresses of images, relative to it."""
     names = [design.name for design in comparison.designs]
     lines = [f"## {names[0]} against {', '.join(names[1:])}", ""]
@@ -57,7 +59,7 @@ def markdown(comparison: Comparison, *, details: bool = False, pictures: Sequenc
     return "\n".join(lines) + "\n"
 
 
-def to_json(comparison: Comparison) -> str:
+def to_json(comparison: DesignComparison) -> str:
     """All figures, details included."""
     content = {
         "schema": 1,
@@ -88,7 +90,7 @@ def to_json(comparison: Comparison) -> str:
     return json.dumps(content, indent=1) + "\n"
 
 
-def outcome(comparison: Comparison) -> list[str]:
+def outcome(comparison: DesignComparison) -> list[str]:
     """A line for each design: how many figures became better, worse, and are missing."""
     base = comparison.designs[0].name
     lines = []
@@ -105,7 +107,7 @@ def outcome(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _shown(comparison: Comparison, details: bool) -> list[ComparedFigure]:
+def _shown(comparison: DesignComparison, details: bool) -> list[ComparedFigure]:
     if not details:
         return comparison.main
     return [f for f in comparison.figures if any(cell.value is not None for cell in f.cells)]
@@ -113,12 +115,11 @@ def _shown(comparison: Comparison, details: bool) -> list[ComparedFigure]:
 
 def _label(figure: ComparedFigure) -> str:
     first = figure.first
-    words = quality.label_of(first.name) or _IN_CONTEXT.get(first.name) or label_of(first.name)
     about = ", ".join(filter(None, (first.variant, figure.tool)))
-    return f"{words} ({about})" if about else words
+    return f"{label_of(first.name)} ({about})" if about else label_of(first.name)
 
 
-def _words(cell: Cell) -> str:
+def _words(cell: ComparedCell) -> str:
     text = format_value(cell.value) if cell.value is not None else MISSING
     if cell.change not in (Change.BETTER, Change.WORSE, Change.DIFFERENT):
         return text
@@ -127,7 +128,7 @@ def _words(cell: Cell) -> str:
     return f"{text} ({' '.join(parts)})" if parts else text
 
 
-def _emphasised(cell: Cell) -> str:
+def _emphasised(cell: ComparedCell) -> str:
     return _words(cell).replace("worse)", "**worse**)")
 
 

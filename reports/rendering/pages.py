@@ -6,17 +6,21 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.algorithms import LEGEND as ALGORITHMS_LEGEND
+from hw.forms import RECONFIGURABLE
+from reports.catalogue import QUALITY
 from reports.pictures.picture import Picture
-from reports.report import Report
-from reports.side_by_side import HYPHENATED, LEGEND, RECONFIGURABLE
+from reports.report import DesignReport
 from reports.summary import strongest
-from reports.tables import MISSING, format_value
+from reports.tables.algorithms import LEGEND as ALGORITHMS_LEGEND
+from reports.tables.side_by_side import LEGEND
+from reports.tables.values import MISSING, format_value
 from reports.verdict import describe
 
 # attributes of an SVG document that hold coordinates, in points
 _COORDINATES = re.compile(r' (?:d|x|y|points)="[^"]*"')
 _DIGITS = re.compile(r"(\.\d\d)\d+")
+# with a soft hyphen: as one word it makes its columns the widest by far
+_HYPHENATED = "recon\u00adfigurable"
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
@@ -49,18 +53,19 @@ def _environment() -> Environment:
         "value": format_value,
         "cell": _cell,
         "describe": describe,
-        "hyphenated": lambda title: title.replace(RECONFIGURABLE, HYPHENATED),
+        "hyphenated": lambda title: title.replace(RECONFIGURABLE.name, _HYPHENATED),
     }
     environment.globals |= {
         "missing": MISSING,
         "strongest": strongest,
+        "quality": QUALITY,
         "forms_legend": LEGEND,
         "algorithms_legend": ALGORITHMS_LEGEND,
     }
     return environment
 
 
-def html(report: Report) -> str:
+def html(report: DesignReport) -> str:
     """One HTML page that needs no other file and no network."""
     return (
         _environment()
@@ -69,12 +74,12 @@ def html(report: Report) -> str:
     )
 
 
-def markdown(report: Report, plots: str) -> str:
+def markdown(report: DesignReport, plots: str) -> str:
     """The report in Markdown; `plots` is the folder of the pictures, relative to it."""
     template = _environment().get_template("report.md.j2")
     return template.render(report=report, plots=plots, layer_roles=_roles(report))
 
 
-def _roles(report: Report) -> list[str]:
+def _roles(report: DesignReport) -> list[str]:
     """The number formats that any layer has, in order of appearance."""
     return list(dict.fromkeys(role for layer in report.layers for role in layer.formats))

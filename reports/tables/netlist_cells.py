@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from reports.metrics import Summary
-from reports.tables import MISSING, format_value
+from reports.tables.values import MISSING, format_value
 
 _PREFIX = "asic.cells."
 

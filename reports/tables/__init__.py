@@ -1,0 +1,1 @@
+"""The tables of a report, laid out and in words, for any rendering."""
