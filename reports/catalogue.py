@@ -58,9 +58,9 @@ class Demand:
         return isinstance(value, bool | int | float) and self.min <= value <= self.max
 
 
-_NONE = Demand(max=0, min=0)
-_NONE_WHERE_DONE = replace(_NONE, when=Demanded.STAGE_DONE)
-_NONE_ALWAYS = replace(_NONE, when=Demanded.ALWAYS)
+_ZERO = Demand(max=0, min=0)
+_ZERO_WHERE_DONE = replace(_ZERO, when=Demanded.STAGE_DONE)
+_ZERO_ALWAYS = replace(_ZERO, when=Demanded.ALWAYS)
 _YES = Demand(max=1, min=1)
 _YES_WHERE_DONE = replace(_YES, when=Demanded.STAGE_DONE)
 
@@ -75,11 +75,11 @@ class Row:
         better: direction of improvement; None where neither is one.
         label: words for the reader of a report, with the words of the pattern.
         section: where a report shows it: one of SECTIONS, or a table of another layout.
-        stage: that measures it, without the suffix of a form.
+        stage: the one that measures it, without the suffix of a form.
         form_row: its row in the table of the forms of a design; empty where it has none.
         levels: the evidence levels at which a form of a design should have it: where it has not,
             a dash stands there with the reason.
-        demand: what must hold on every target; a target's own budget goes before it.
+        demand: what must hold on every target.
         promised: whether every summary holds it, without value if need be.
         judged: whether a difference between two designs can be better or worse.  What tells of the
             data, the training or the machine is not judged.
@@ -236,24 +236,24 @@ _ROWS: tuple[Row, ...] = (
         Row("csim.vectors", "vectors", None, "Vectors compared, C++ against Keras",
             form_row="Vectors compared", levels=_CSIM, promised=True, judged=False),
         Row("csim.mismatches", "vectors", _LOWER, "Vectors that differ",
-            form_row="Vectors that differ", levels=_CSIM, promised=True, demand=_NONE_ALWAYS),
+            form_row="Vectors that differ", levels=_CSIM, promised=True, demand=_ZERO_ALWAYS),
         Row("csim.mismatching_codes", "codes", _LOWER, "Codes that differ"),
         Row("csim.vectors_per_second", "vectors/s", _HIGHER, "Speed of the C-simulation",
             judged=False),
         Row("csim.golden.vectors", "vectors", None, "Golden vectors compared, C++", judged=False),
         Row("csim.golden.mismatches", "vectors", _LOWER, "Golden vectors that differ, C++",
-            demand=_NONE),
+            demand=_ZERO),
         Row("csim.golden_model.vectors", "vectors", None,
             "Vectors compared, C++ against the chip's golden model", judged=False),
         Row("csim.golden_model.mismatches", "vectors", _LOWER,
-            "Vectors that differ from the golden model", demand=_NONE),
+            "Vectors that differ from the golden model", demand=_ZERO),
         Row("csim.block.vectors", "BX", None,
             "Bunch crossings compared, whole chip block against its golden model", judged=False),
-        Row("csim.block.mismatches", "BX", _LOWER, "Of these: output links differ", demand=_NONE),
+        Row("csim.block.mismatches", "BX", _LOWER, "Of these: output links differ", demand=_ZERO),
         Row("csim.block.emulator_bx", "BX", None,
             "Bunch crossings compared, whole chip block against the CMS emulator"),
         Row("csim.block.emulator_mismatches", "BX", _LOWER,
-            "Of these: output links differ from the emulator", demand=_NONE),
+            "Of these: output links differ from the emulator", demand=_ZERO),
         Row("csim.vectors.directed", "vectors", None, "Of these: directed"),
         Row("csim.vectors.validation", "vectors", None, "Of these: validation modules"),
         Row("csim.vectors.generated", "vectors", None, "Of these: generated modules"),
@@ -264,7 +264,7 @@ _ROWS: tuple[Row, ...] = (
         Row("cosim.vectors", "vectors", None, "Vectors compared, RTL of HLS against Keras",
             form_row="Vectors compared", judged=False),
         Row("cosim.mismatches", "vectors", _LOWER, "Vectors that differ, RTL of HLS",
-            form_row="Vectors that differ", demand=_NONE_WHERE_DONE),
+            form_row="Vectors that differ", demand=_ZERO_WHERE_DONE),
         Row("block.cosim.passed", "", _HIGHER,
             "Whole chip block: C/RTL co-simulation passed", demand=_YES_WHERE_DONE),
     ),
@@ -272,7 +272,7 @@ _ROWS: tuple[Row, ...] = (
         Row("rtlsim.vectors", "vectors", None, "Vectors compared, RTL simulated",
             form_row="Vectors compared", levels=_RTLSIM, judged=False),
         Row("rtlsim.mismatches", "vectors", _LOWER, "Vectors that differ, RTL simulated",
-            form_row="Vectors that differ", levels=_RTLSIM, demand=_NONE_WHERE_DONE),
+            form_row="Vectors that differ", levels=_RTLSIM, demand=_ZERO_WHERE_DONE),
         Row("rtlsim.vectors_per_second", "vectors/s", _HIGHER, "Speed of the RTL simulation",
             levels=_RTLSIM, judged=False),
         Row("rtlsim.emulator_bx", "BX", None,
@@ -284,7 +284,7 @@ _ROWS: tuple[Row, ...] = (
         Row("gatesim.vectors", "vectors", None, "Vectors compared, netlist simulated",
             form_row="Vectors compared", levels=_SYNTH, judged=False),
         Row("gatesim.mismatches", "vectors", _LOWER, "Vectors that differ, netlist simulated",
-            form_row="Vectors that differ", levels=_SYNTH, demand=_NONE_WHERE_DONE),
+            form_row="Vectors that differ", levels=_SYNTH, demand=_ZERO_WHERE_DONE),
         Row("gatesim.vectors_per_second", "vectors/s", _HIGHER,
             "Speed of the netlist's simulation", levels=_SYNTH, judged=False),
         Row("gatesim.emulator_bx", "BX", None,
