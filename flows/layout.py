@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hw.forms import Form
 
@@ -11,24 +12,25 @@ DEFAULT_MODEL = "8x8_c8_S2_qK"
 DEFAULT_TARGET = "econ_t"
 
 
+class _Below:
+    """A file or folder below the folder of a layout."""
+
+    def __init__(self, *parts: str) -> None:
+        self._path = Path(*parts)
+
+    def __get__(self, layout: Any, _owner: type) -> Path:
+        return Path(layout.folder) / self._path
+
+
 @dataclass(frozen=True)
 class DataLayout:
     """Files of one data set under `<build>/data/<name>/`."""
 
     folder: Path
-
-    @property
-    def generated_csv(self) -> Path:
-        return self.folder / "modules.csv"
-
-    @property
-    def metrics(self) -> Path:
-        return self.folder / "metrics.json"
-
-    @property
-    def histograms(self) -> Path:
-        """Counts of the four published distributions for this data set."""
-        return self.folder / "histograms.json"
+    generated_csv = _Below("modules.csv")
+    metrics = _Below(METRICS)
+    # counts of the four published distributions for this data set
+    histograms = _Below("histograms.json")
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,7 @@ class ModelLayout:
         """What a stage measured of the model: `<build>/<model>/<stage>/metrics.json`."""
         return self.folder / stage / METRICS
 
-    @property
-    def train(self) -> Path:
-        return self.folder / "train"
+    train = _Below("train")
 
     def network(self, part: str) -> Path:
         """Keras model file of `encoder`, `decoder` or `autoencoder`."""
@@ -53,72 +53,29 @@ class ModelLayout:
         """Keras JSON (no weights) of the same part, for tools that read only the architecture."""
         return self.train / f"{part}.json"
 
-    @property
-    def settings(self) -> Path:
-        """Resolved settings of the training: model record, data, seed, normalisation."""
-        return self.train / "settings.json"
-
-    @property
-    def history(self) -> Path:
-        return self.train / "history.json"
-
-    @property
-    def integer_weights(self) -> Path:
-        return self.train / "weights_integer.npz"
-
-    @property
-    def validation(self) -> Path:
-        """The validation modules: array `calq` (n, 48) in CALQ counts, and what else is known."""
-        return self.train / "validation.npz"
-
-    @property
-    def validation_csv(self) -> Path:
-        """Folder of CSV files of the first validation modules: inputs, latents, decoded outputs."""
-        return self.train / "csv"
-
-    @property
-    def energies(self) -> Path:
-        """Simulated energies of the validation modules (CSV), where asked for."""
-        return self.train / "energies.csv"
-
-    @property
-    def checkpoint(self) -> Path:
-        """State of a training that is not finished; beside `train`, which holds finished ones."""
-        return self.folder / "checkpoint.npz"
-
-    @property
-    def golden(self) -> Path:
-        """An imported model's golden pairs: arrays `images` and `latents`; may be absent."""
-        return self.train / "golden.npz"
-
-    @property
-    def evaluate(self) -> Path:
-        return self.folder / "evaluate"
-
-    @property
-    def evaluation(self) -> Path:
-        """Per-module results for the plots: every measure, of the other algorithms too."""
-        return self.evaluate / "evaluation.npz"
-
-    @property
-    def plots(self) -> Path:
-        """The evaluation's pictures as PNG and SVG files."""
-        return self.evaluate / "plots"
-
-    @property
-    def network_values(self) -> Path:
-        """Weights, latents and layer outputs of some modules, for the plots."""
-        return self.evaluate / "network_values.npz"
-
-    @property
-    def arithmetic(self) -> Path:
-        """Curves of plain and hardware-exact training; only of a model in the chip's arithmetic."""
-        return self.evaluate / "arithmetic.npz"
-
-    @property
-    def graph(self) -> Path:
-        """The networks in the forms of other tools; see GraphLayout."""
-        return self.folder / "graph"
+    # resolved settings of the training: model record, data, seed, normalisation
+    settings = _Below("train", "settings.json")
+    history = _Below("train", "history.json")
+    integer_weights = _Below("train", "weights_integer.npz")
+    # the validation modules: array `calq` (n, 48) in CALQ counts, and what else is known
+    validation = _Below("train", "validation.npz")
+    # folder of CSV files of the first validation modules: inputs, latents, decoded outputs
+    validation_csv = _Below("train", "csv")
+    # simulated energies of the validation modules (CSV), where asked for
+    energies = _Below("train", "energies.csv")
+    # state of a training that is not finished; beside `train`, which holds finished ones
+    checkpoint = _Below("checkpoint.npz")
+    # an imported model's golden pairs: arrays `images` and `latents`; may be absent
+    golden = _Below("train", "golden.npz")
+    evaluate = _Below("evaluate")
+    # per-module results for the plots: every measure, of the other algorithms too
+    evaluation = _Below("evaluate", "evaluation.npz")
+    plots = _Below("evaluate", "plots")  # the evaluation's pictures as PNG and SVG files
+    # weights, latents and layer outputs of some modules, for the plots
+    network_values = _Below("evaluate", "network_values.npz")
+    # curves of plain and hardware-exact training; only of a model in the chip's arithmetic
+    arithmetic = _Below("evaluate", "arithmetic.npz")
+    graph = _Below("graph")  # the networks in the forms of other tools; see GraphLayout
 
 
 @dataclass(frozen=True)
@@ -141,14 +98,8 @@ class GraphLayout:
     def onnx(self, network: str) -> Path:
         return self.folder / f"{network}.onnx"
 
-    @property
-    def index(self) -> Path:
-        """Node names, shapes and files of every network (JSON)."""
-        return self.folder / "graph.json"
-
-    @property
-    def metrics(self) -> Path:
-        return self.folder / "metrics.json"
+    index = _Below("graph.json")  # node names, shapes and files of every network (JSON)
+    metrics = _Below(METRICS)
 
 
 @dataclass(frozen=True)
@@ -156,32 +107,13 @@ class EmdCnnLayout:
     """Files of one learned earth mover's distance under `<build>/<model>/emd-cnn/`."""
 
     folder: Path
-
-    @property
-    def network(self) -> Path:
-        """Keras file, for the loss `emd_cnn:FILE`."""
-        return self.folder / "network.keras"
-
-    @property
-    def settings(self) -> Path:
-        return self.folder / "settings.json"
-
-    @property
-    def history(self) -> Path:
-        return self.folder / "history.json"
-
-    @property
-    def pairs(self) -> Path:
-        """The held-out pairs: arrays `exact`, `predicted` (half pitches), `reconstructed`."""
-        return self.folder / "pairs.npz"
-
-    @property
-    def plots(self) -> Path:
-        return self.folder / "plots"
-
-    @property
-    def metrics(self) -> Path:
-        return self.folder / "metrics.json"
+    network = _Below("network.keras")  # Keras file, for the loss `emd_cnn:FILE`
+    settings = _Below("settings.json")
+    history = _Below("history.json")
+    # the held-out pairs: arrays `exact`, `predicted` (half pitches), `reconstructed`
+    pairs = _Below("pairs.npz")
+    plots = _Below("plots")
+    metrics = _Below(METRICS)
 
     @property
     def checkpoint(self) -> Path:
@@ -202,75 +134,27 @@ class TargetLayout:
         """What a stage measured: `<build>/<model>/<target>/<stage>/metrics.json`."""
         return self.folder / stage / METRICS
 
-    @property
-    def hls(self) -> Path:
-        """The complete HLS project."""
-        return self.folder / "hls"
-
-    @property
-    def block(self) -> Path:
-        """The HLS project of the whole chip block; only of an encoder in the chip's arithmetic."""
-        return self.folder / "block"
-
-    @property
-    def hls_types(self) -> Path:
-        """Fixed-point type of every layer (JSON), as hls4ml settled them."""
-        return self.hls / "layer_types.json"
-
-    @property
-    def csim(self) -> Path:
-        return self.folder / "csim"
-
-    @property
-    def csim_difference(self) -> Path:
-        """The first vector whose codes differ (JSON); present only after a failure."""
-        return self.csim / "first_difference.json"
-
-    @property
-    def rtl(self) -> Path:
-        """The generated Verilog, with its record `design.json`."""
-        return self.folder / "rtl"
-
-    @property
-    def rtlsim(self) -> Path:
-        return self.folder / "rtlsim"
-
-    @property
-    def rtlsim_difference(self) -> Path:
-        """The first vector whose codes differ (JSON); present only after a failure."""
-        return self.rtlsim / "first_difference.json"
-
-    @property
-    def rtlsim_waveform(self) -> Path:
-        """Waveforms of all signals at that vector."""
-        return self.rtlsim / "first_difference.vcd"
-
-    @property
-    def synth(self) -> Path:
-        """A folder for each technology: script, log, netlist and statistics."""
-        return self.folder / "synth"
-
-    @property
-    def rtlsim_reconfigurable(self) -> Path:
-        """Simulation of the chip's own RTL; only of an encoder in the chip's arithmetic."""
-        return self.folder / "rtlsim-reconfigurable"
-
-    @property
-    def plots(self) -> Path:
-        """The report's pictures as PNG and SVG files."""
-        return self.folder / "plots"
-
-    @property
-    def summary(self) -> Path:
-        return self.folder / "summary.json"
-
-    @property
-    def markdown(self) -> Path:
-        return self.folder / "report.md"
-
-    @property
-    def html(self) -> Path:
-        return self.folder / "report.html"
+    hls = _Below("hls")  # the complete HLS project
+    # the HLS project of the whole chip block; only of an encoder in the chip's arithmetic
+    block = _Below("block")
+    # fixed-point type of every layer (JSON), as hls4ml settled them
+    hls_types = _Below("hls", "layer_types.json")
+    csim = _Below("csim")
+    # the first vector whose codes differ (JSON); present only after a failure
+    csim_difference = _Below("csim", "first_difference.json")
+    rtl = _Below("rtl")  # the generated Verilog, with its record `design.json`
+    rtlsim = _Below("rtlsim")
+    # the first vector whose codes differ (JSON); present only after a failure
+    rtlsim_difference = _Below("rtlsim", "first_difference.json")
+    # waveforms of all signals at that vector
+    rtlsim_waveform = _Below("rtlsim", "first_difference.vcd")
+    synth = _Below("synth")  # a folder for each technology: script, log, netlist and statistics
+    # simulation of the chip's own RTL; only of an encoder in the chip's arithmetic
+    rtlsim_reconfigurable = _Below("rtlsim-reconfigurable")
+    plots = _Below("plots")  # the report's pictures as PNG and SVG files
+    summary = _Below("summary.json")
+    markdown = _Below("report.md")
+    html = _Below("report.html")
 
 
 def data_layout(build: Path, data: Path | None) -> DataLayout:
