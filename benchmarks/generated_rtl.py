@@ -34,9 +34,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _bench(folder: Path, model: str, modules: int, seed: int) -> int:
-    from flows.steps.hls import for_hls4ml
-    from flows.steps.rtl import module_wiring
-    from flows.steps.rtlsim import port_codes, simulated_design
+    from flows.artefacts.generated_rtl import module_wiring, port_codes, simulated_design
+    from flows.artefacts.hls_project import for_hls4ml
     from hw.generated.network_logic import network_logic
     from hw.generated.verilog import write_rtl
     from hw.hls.conversion import convert

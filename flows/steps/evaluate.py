@@ -1,65 +1,15 @@
 """Measure how well the autoencoder compresses its validation modules, beside other algorithms."""
 
 import argparse
-import shutil
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from flows.artefacts.trained_model import read_settings
-from flows.artefacts.validation import Validation, read_validation
-from flows.command_line.progress import progress
 from flows.command_line.step_options import add_model
-from flows.evaluation.arithmetic import compare_arithmetic
-from flows.evaluation.baselines import (
-    Baseline,
-    baseline_arrays,
-    baseline_metrics,
-    describe_baselines,
-    measure_baselines,
-)
-from flows.evaluation.network_values import write_network_values
-from flows.evaluation.quality_metrics import (
-    Coordinates,
-    coordinates,
-    estimates,
-    mean_in_words,
-    measured_metrics,
-    statistics_metrics,
-)
-from flows.evaluation.reconstruction import reconstruct
-from flows.layout import ModelLayout, model_layout
-from flows.provenance import file_hash, provenance
-from flows.training.train_options import DEFAULT_ELINKS
-from hw.foundation.atomic_file import atomic_path
-from hw.foundation.errors import InputError
-from hw.foundation.fixed_point import parse_format
-from models.data.geometry import TRIGGER_CELLS
-from models.quality.baselines import ELINKS
-from models.quality.measures import EMD_UNIT, measure_modules, measures
-from models.quality.quality import PROFILE_BINS, occupancy, profile, statistics, typical_modules
-from reports.metrics import Metric, with_provenance, write_metrics
-from testbench.econ_t.received import autoencoder_bits
-
-MODULES = 100_000
-_SAMPLES = 5
-_QUALITY_PARTS = ("mean", "standard_error", "std", "median")
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What the autoencoder made of each validation module; arrays with one row a module."""
-
-    cells: npt.NDArray[np.float32]
-    latents: npt.NDArray[np.float32]
-    values: dict[str, npt.NDArray[np.float64]]
-
-    @property
-    def distances(self) -> npt.NDArray[np.float64]:
-        return self.values["emd"]
+from flows.evaluation.baselines import describe_baselines
+from flows.evaluation.evaluation import MODULES, evaluate
+from flows.evaluation.quality_metrics import mean_in_words
+from flows.layout import model_layout
+from models.networks.econ_t_formats import DEFAULT_ELINKS
+from models.quality.baselines import BASELINE_ELINKS
+from models.quality.measures import EMD_UNIT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--nELinks",
         dest="elinks",
         type=int,
-        choices=ELINKS,
+        choices=BASELINE_ELINKS,
         help="active eLinks that the other compression algorithms may use, 32 bits each; default: "
         f"those the model was trained for, else {DEFAULT_ELINKS}",
     )
@@ -121,191 +71,3 @@ def run(arguments: argparse.Namespace) -> None:
     for line in describe_baselines(metrics):
         print(line)
     print(f"wrote {layout.metrics('evaluate')}")
-
-
-def evaluate(
-    build: Path,
-    model: str,
-    *,
-    full: bool = False,
-    skip_plot: bool = False,
-    baselines: bool = True,
-    elinks: int | None = None,
-    modules: int = MODULES,
-) -> list[Metric]:
-    """Measure the trained autoencoder on its validation modules; write metrics, data and pictures.
-
-    Args:
-        full: all measures, on all validation modules whatever `modules` says.
-        skip_plot: draw no pictures.
-        baselines: measure the other compression algorithms on the same modules.
-        elinks: output links that these may use; None for those the model was trained for.
-        modules: largest number of validation modules, evenly spaced over all; 0 for all.
-
-    Returns:
-        The metrics, as written to evaluate/metrics.json.  A model without decoder has none of its
-        own; they are then None with that reason.
-
-    Raises:
-        InputError: the model has not been trained, or its files are damaged.
-    """
-    layout = model_layout(build, model)
-    validation = chosen_validation(layout, limit=0 if full else modules)
-    where = coordinates(validation.calq)
-    settings = read_settings(layout) or {}
-    links = elinks or _links_of(settings)
-    others = measure_baselines(validation.calq, links, full=full) if baselines else []
-    of_arithmetic: list[Metric] = []
-    if not layout.network("decoder").is_file():
-        layout.evaluation.unlink(missing_ok=True)
-        layout.network_values.unlink(missing_ok=True)
-        metrics = _unmeasured(f"{model} has no decoder: its latents cannot be turned into charges")
-    else:
-        cells, latents = _reconstruct(layout, validation)
-        with progress("compression quality", len(cells)) as advance:
-            values = measure_modules(validation.calq, cells, full=full, progress=advance)
-        result = _Result(cells, latents, values)
-        _write_evaluation(layout, validation, where, result, others)
-        metrics = [
-            *_metrics(where, result, full=full),
-            *_bits(settings, latents.shape[1]),
-        ]
-        of_arithmetic = compare_arithmetic(layout, validation, result.distances)
-    source = provenance(
-        model_hash=file_hash(layout.network("encoder")),
-        data_hash=file_hash(layout.validation),
-        packages=("POT",),
-    )
-    if baselines:
-        metrics += baseline_metrics(others, where, links, full=full)
-    metrics = with_provenance(metrics, source)
-    metrics += of_arithmetic
-    write_metrics(layout.metrics("evaluate"), metrics)
-    if skip_plot:
-        shutil.rmtree(layout.plots, ignore_errors=True)  # pictures of an earlier evaluation
-    else:
-        _draw(layout)
-    return metrics
-
-
-def _links_of(settings: dict[str, Any]) -> int:
-    """The output links whose bits the model's latents fill; of all five where it does not tell."""
-    chip = (settings.get("model") or {}).get("econ_t") or {}
-    return int(chip.get("elinks") or settings.get("elinks") or DEFAULT_ELINKS)
-
-
-def chosen_validation(layout: ModelLayout, limit: int) -> Validation:
-    """The validation modules, at most `limit` of them (0: all), evenly spaced over all."""
-    if limit < 0:
-        raise InputError(f"--modules {limit}: give a number of modules, or 0 for all")
-    validation = read_validation(layout)
-    count = len(validation.calq)
-    if not count:
-        raise InputError(f"{layout.validation}: no validation modules; train on more data")
-    if not limit or count <= limit:
-        return validation
-    spread = np.linspace(0, count - 1, limit).astype(np.int64)
-    eta = None if validation.eta is None else validation.eta[spread]
-    return replace(validation, calq=validation.calq[spread], eta=eta)
-
-
-def _reconstruct(
-    layout: ModelLayout, validation: Validation
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The autoencoder's charges in CALQ counts, shape (n, 48), and its latents, shape (n, m).
-
-    What the networks do inside is written for the pictures.
-    """
-    from models.networks.network_files import load_network
-
-    encoder = load_network(layout.network("encoder"))
-    decoder = load_network(layout.network("decoder"))
-    write_network_values(layout, {"encoder": encoder, "decoder": decoder}, validation)
-    return reconstruct(encoder, decoder, validation)
-
-
-def _write_evaluation(
-    layout: ModelLayout,
-    validation: Validation,
-    where: Coordinates,
-    result: _Result,
-    others: list[Baseline],
-) -> None:
-    """Results for the pictures; all arrays of n modules are in the same order.
-
-    occupancy, charge   (n,): trigger cells above one MIP_T; summed charge in MIP_T.
-    occupancy_after     (n,): the same trigger cells as the autoencoder gives them back.
-    eta                 (n,): pseudorapidity, where it is known.
-    <measure>           (n,): of the autoencoder, by the names of models.quality.measures (`emd`,
-                        `mean_difference`, ...); NaN for a module without value.
-    baseline.<algorithm>.<form>.<measure>
-                        (n,): the same of the other algorithms, form `ideal` or `chip`.
-    baseline.<algorithm>.chip.bits
-                        (n,): bits of the module's frame.
-    profile_edges       edges of the occupancy bins of the profile of `emd`; profile_count, _mean,
-                        _standard_error, _low (16 %) and _high (84 %) of each bin.
-    sample              indices of a few modules in full: sample_input and sample_output (k, 48) in
-                        CALQ counts with equal sums, sample_latent (k, latents).
-    """
-    shown = typical_modules(result.distances, where.occupancy, _SAMPLES)
-    charge_in = validation.calq[shown].sum(axis=1, keepdims=True)
-    charge_out = result.cells[shown].sum(axis=1, keepdims=True)
-    bins = profile(result.distances, where.occupancy, PROFILE_BINS)
-    arrays = {
-        "occupancy": where.occupancy,
-        "charge": where.charge.astype(np.float32),
-        "occupancy_after": occupancy(result.cells),
-        "profile_edges": np.array(PROFILE_BINS),
-        "sample": shown,
-        "sample_input": validation.calq[shown],
-        "sample_output": result.cells[shown] * (charge_in / charge_out),
-        "sample_latent": result.latents[shown],
-    }
-    for field in ("count", "mean", "standard_error", "low", "high"):
-        arrays[f"profile_{field}"] = np.array([getattr(b.statistics, field) for b in bins])
-    arrays |= {name: values.astype(np.float32) for name, values in result.values.items()}
-    arrays |= baseline_arrays(others)
-    if validation.eta is not None:
-        arrays["eta"] = validation.eta
-    with atomic_path(layout.evaluation) as temporary:
-        np.savez_compressed(temporary, **arrays)
-
-
-def _draw(layout: ModelLayout) -> None:
-    from flows.evaluation.pictures import evaluation_gallery
-    from reports.pictures.gallery import write_gallery
-
-    gallery = evaluation_gallery(layout)
-    write_gallery(layout.plots, gallery)
-    for picture in gallery.not_drawn:
-        print(f"not drawn: {picture.title}: {picture.reason}")
-
-
-def _metrics(where: Coordinates, result: _Result, *, full: bool) -> list[Metric]:
-    """`emd.*` with its bins, and `quality.<measure>.*` of the other measures."""
-    metrics = measured_metrics("emd", result.distances, where)
-    for measure in measures(full=full):
-        if measure.name != "emd":
-            metrics += statistics_metrics(
-                f"quality.{measure.name}",
-                statistics(result.values[measure.name]),
-                none="no validation module has charge before and after",
-                parts=_QUALITY_PARTS,
-            )
-    return metrics
-
-
-def _bits(settings: dict[str, Any], latents: int) -> list[Metric]:
-    """Bits of a module's frame: header, module sum, and the latents as they are quantised."""
-    form = (settings.get("formats") or {}).get("output")
-    known = autoencoder_bits(latents * parse_format(form).width) if form else None
-    return estimates({"quality.bits": known}, "the latents are floating-point numbers")
-
-
-def _unmeasured(reason: str) -> list[Metric]:
-    nothing = np.zeros(0)
-    metrics = [
-        *measured_metrics("emd", nothing, coordinates(np.zeros((0, TRIGGER_CELLS)))),
-        *estimates({"quality.bits": None}, reason),
-    ]
-    return [metric.model_copy(update={"value": None, "reason": reason}) for metric in metrics]

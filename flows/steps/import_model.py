@@ -15,10 +15,10 @@ from flows.training.imported_model import (
     Golden,
     ImportedModel,
     add_validation_arguments,
+    prepare_validation_data,
     publish,
     refuse_trained_model,
     require_name,
-    run_data_step,
     validation_modules,
     validation_source,
 )
@@ -232,7 +232,7 @@ def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse
 
     design = ["--build", str(arguments.build), "--model", layout.folder.name]
     if not data_layout(arguments.build, arguments.data).metrics.is_file():
-        run_data_step(validation_source(arguments))
+        prepare_validation_data(validation_source(arguments))
     _step("flops", *design)
     _step("evaluate", *design)
     for target in arguments.target:

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int | None:
             return 130
         figures[spec.name] = read_metrics(layout.metrics("train"))
         if not arguments.trainOnly:
-            from flows.steps.evaluate import evaluate
+            from flows.evaluation.evaluation import evaluate
 
             metrics = evaluate(
                 arguments.odir,

@@ -20,7 +20,7 @@ from flows.artefacts.trained_model import (
 )
 from flows.command_line.step_options import require_at_least
 from flows.layout import ModelLayout, cache_folder, data_layout
-from flows.steps import data as data_step
+from flows.training.module_data import prepare_data
 from hw.foundation.errors import InputError, about
 from models.data.dataset import ModuleData, load_modules
 from models.data.normalisation import Normalisation
@@ -141,20 +141,19 @@ def validation_modules(source: ValidationSource) -> ModuleData:
     else:
         file = data_layout(source.build, None).generated_csv
         if not file.is_file():
-            run_data_step(source)
+            prepare_validation_data(source)
         read = load_modules(file, rows_per_file=source.events, cache=cache)
     with about(file):
         return drop_empty(read)
 
 
-def run_data_step(source: ValidationSource) -> None:
-    """Generate the modules, or inspect the given ones."""
-    given = ["--data", str(source.data)]
-    generated = ["--events", str(source.events), "--seed", str(source.seed)]
-    parser = argparse.ArgumentParser(prog="python -m flows data")
-    data_step.add_arguments(parser)
-    options = ["--build", str(source.build), *(given if source.data else generated)]
-    data_step.run(parser.parse_args(options))
+def prepare_validation_data(source: ValidationSource) -> None:
+    """Generate the modules, or inspect the given ones.
+
+    Raises:
+        InputError: the data cannot be read, or no module has charge.
+    """
+    prepare_data(source.build, source.data, events=source.events, seed=source.seed)
 
 
 def publish(

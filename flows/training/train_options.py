@@ -8,13 +8,12 @@ from typing import Any
 from flows.command_line.step_options import require_at_least
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
 from hw.foundation.errors import InputError, about
-from models.networks.econ_t_formats import LATENT_BITS_OF_ELINKS
+from models.networks.econ_t_formats import DEFAULT_ELINKS, LATENT_BITS_OF_ELINKS
 from models.networks.zoo import ModelSpec, compared_spec, load_model_spec, model_names
 
 QUICK_MODULES = 5000
 LEAST_ENERGY_FRACTION = 0.05
-DEFAULT_ELINKS = 5
-ELINKS = (2, 3, 4, 5)
+TRAINED_ELINKS = (2, 3, 4, 5)
 _QUANTIZE = {"total": 16, "integer": 6}  # bits of --quantize, as the reference's help has it
 
 
@@ -82,7 +81,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--nElinks",
         dest="elinks",
         type=int,
-        choices=ELINKS,
+        choices=TRAINED_ELINKS,
         help="active eLinks of the data's modules: where given, quantised models get latents of "
         "3, 5, 7, 9 bits for 2, 3, 4, 5 eLinks; default: 5 eLinks, and the models' own latents",
     )

@@ -24,6 +24,7 @@ LATENT = FixedFormat(9, 1, signed=False, overflow="SAT")
 # Bits of each latent that 1 to 5 eLinks carry (18 + 32 (n - 1) bits beside header and sum for all
 # sixteen), from CMSSW's autoencoder settings.
 LATENT_BITS_OF_ELINKS = {1: 1, 2: 3, 3: 5, 4: 7, 5: 9}
+DEFAULT_ELINKS = max(LATENT_BITS_OF_ELINKS)
 
 
 def latent_format(bits: int) -> FixedFormat:

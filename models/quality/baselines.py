@@ -17,7 +17,7 @@ Charges = npt.NDArray[np.float32]
 
 # cells that best choice keeps, by active eLinks
 CELLS_KEPT = {1: 1, 2: 4, 3: 6, 4: 9, 5: 14}
-ELINKS = tuple(CELLS_KEPT)
+BASELINE_ELINKS = tuple(CELLS_KEPT)
 THRESHOLD_MIPT = 1.35
 
 

@@ -10,9 +10,9 @@ import pytest
 from flows.__main__ import main
 from flows.artefacts.stage_results import design_of, state
 from flows.artefacts.trained_model import staged, write_json, write_networks, write_validation
+from flows.evaluation.evaluation import evaluate
 from flows.layout import ModelLayout, data_layout, model_layout
 from flows.stages import BY_NAME
-from flows.steps.evaluate import evaluate
 from flows.training.train_options import add_arguments, specs_of
 from hw.foundation.errors import InputError
 from models.data.geometry import ARRANGEMENTS

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.quality.baselines import (
-    ELINKS,
+    BASELINE_ELINKS,
     algorithms,
     best_choice,
     coarse_trigger_cells,
@@ -62,7 +62,7 @@ def test_the_mean_image_is_that_of_filled_modules() -> None:
 
 def test_all_algorithms_keep_no_more_than_there_is() -> None:
     calq = np.random.default_rng(0).exponential(30, (200, 48)).astype(np.float32)
-    for elinks in ELINKS:
+    for elinks in BASELINE_ELINKS:
         for compress in algorithms(elinks).values():
             kept = compress(calq)
             assert kept.shape == calq.shape

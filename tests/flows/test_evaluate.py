@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import flows.steps.evaluate as step
+import flows.evaluation.evaluation as evaluation_module
 from flows.__main__ import main
+from flows.evaluation.evaluation import evaluate
 from flows.layout import ModelLayout, model_layout
-from flows.steps.evaluate import evaluate
 from hw.foundation.errors import InputError
 from models.quality.emd import emd
 from models.quality.measures import MEASURES
@@ -42,7 +42,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelLayout:
         cells = validation.calq / 2 + validation.calq[:, ::-1] / 4 + 0.01
         return cells.astype(np.float32), np.ones((len(cells), 16), dtype=np.float32)
 
-    monkeypatch.setattr(step, "_reconstruct", smear)
+    monkeypatch.setattr(evaluation_module, "_reconstruct", smear)
     return layout
 
 
@@ -155,7 +155,9 @@ def test_a_limit_takes_modules_evenly_and_full_takes_all(trained):
 
 def test_a_decoder_that_answers_nothing_is_told_apart(trained, monkeypatch):
     monkeypatch.setattr(
-        step, "_reconstruct", lambda _, v: (np.zeros_like(v.calq), np.ones((len(v.calq), 16)))
+        evaluation_module,
+        "_reconstruct",
+        lambda _, v: (np.zeros_like(v.calq), np.ones((len(v.calq), 16))),
     )
     metrics = {m.name: m for m in evaluate(trained.folder.parent, MODEL, skip_plot=True)}
     assert metrics["emd.mean"].value is None and metrics["emd.mean"].reason

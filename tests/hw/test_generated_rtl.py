@@ -111,7 +111,7 @@ def test_target_takes_one_depth() -> None:
 @pytest.mark.parametrize("model", ["econ_t", "6x6x3_tp_c8_pool_tele_qK", "6x6x3_c8_S2_tele_qK"])
 def test_logic_of_the_zoo_equals_keras(tmp_path: Path, model: str) -> None:
     """Pooling, transposition, floored products; in the logic's own interpreter."""
-    from flows.steps.hls import for_hls4ml
+    from flows.artefacts.hls_project import for_hls4ml
     from hw.generated.network_logic import network_logic, straight_wiring
     from hw.hls.conversion import model_graph
     from models.data.geometry import ARRANGEMENTS
