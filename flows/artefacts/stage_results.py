@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.artefacts.trained_model import read_settings
+from flows.artefacts.settings import read_settings
 from flows.layout import DataLayout, DesignLayout, data_layout, design_layout, model_layout
 from flows.provenance import file_hash
 from flows.stages import STAGES, Scope, Stage
@@ -22,8 +22,9 @@ def design_of(build: Path, model: str, target: str, data: Path | None = None) ->
     if data is not None:
         return design_layout(build, model, target, data_layout(build, data))
     settings = read_settings(model_layout(build, model))
-    name = (settings or {}).get("data", {}).get("name")
-    return design_layout(build, model, target, DataLayout(build / "data" / name) if name else None)
+    known = settings.data if settings else None
+    own = DataLayout(build / "data" / known.name) if known else None
+    return design_layout(build, model, target, own)
 
 
 def stages_of(design: DesignLayout) -> list[Stage]:
@@ -34,7 +35,8 @@ def stages_of(design: DesignLayout) -> list[Stage]:
 
 def is_of_the_chip(design: DesignLayout) -> bool:
     """Whether it is a model of the zoo in the ECON-T's arithmetic."""
-    return bool(((read_settings(design.model) or {}).get("model") or {}).get("econ_t"))
+    settings = read_settings(design.model)
+    return settings is not None and settings.of_chip
 
 
 def metrics_file(stage: Stage, design: DesignLayout) -> Path:
@@ -113,8 +115,8 @@ def _promised(stage: Stage, design: DesignLayout, command: str) -> list[Metric]:
 
 def compared_model(design: DesignLayout) -> Path | None:
     """The encoder of the plain model that the evaluation compares with; None where with none."""
-    record = (read_settings(design.model) or {}).get("model") or {}
-    name = record.get("compare_with")
+    settings = read_settings(design.model)
+    name = settings.model.compare_with if settings and settings.model else None
     return model_layout(design.build, name).network("encoder") if name else None
 
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from flows.artefacts.validation import read_validation
 from flows.command_line.progress import progress
 from flows.layout import ModelLayout
-from hw.foundation.errors import CheckFailed, InputError
+from hw.foundation.arrays import read_arrays
+from hw.foundation.errors import CheckFailed
 from hw.foundation.fixed_point import FixedFormat
 from hw.hls.conversion import NoFixedPoint
 from testbench.stimulus import directed_images
@@ -52,11 +51,8 @@ def vector_groups(
 
 
 def _golden(file: Path) -> VectorGroup:
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            images, latents = stored["images"], stored["latents"]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{file}: cannot be read: {error}; import the model anew") from error
+    arrays = read_arrays(file, required=("images", "latents"), remedy="import the model anew")
+    images, latents = arrays["images"], arrays["latents"]
     names = [f"golden vector {index}" for index in range(len(images))]
     return VectorGroup("golden", images, names, latents)
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from flows.layout import ModelLayout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import atomic_directory, write_text
-from hw.foundation.errors import InputError
 from reports.metrics import Metric, Provenance
 
 PARTS = ("encoder", "decoder", "autoencoder")
@@ -98,22 +97,6 @@ def write_validation(
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=1) + "\n")
-
-
-def read_settings(layout: ModelLayout) -> dict[str, Any] | None:
-    """Settings of the model in this folder; None where there is no finished model.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    if not layout.settings.is_file():
-        return None
-    try:
-        return dict(json.loads(layout.settings.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"{layout.settings}: damaged: {error}; delete {layout.train} and train anew"
-        ) from error
 
 
 def formats_of(encoder: Any) -> dict[str, str]:

@@ -1,16 +1,16 @@
 """A finished model's validation modules, and how its network reads them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from flows.artefacts.trained_model import read_settings
+from flows.artefacts.encoder import train_first
+from flows.artefacts.settings import read_settings
 from flows.layout import ModelLayout
+from hw.foundation.arrays import read_arrays
 from hw.foundation.errors import InputError
-from hw.foundation.strict_config import did_you_mean
-from models.data.geometry import ARRANGEMENTS, Arrangement
+from models.data.geometry import Arrangement
 from models.data.normalisation import Normalisation, normalise
 
 
@@ -49,32 +49,14 @@ def read_validation(layout: ModelLayout) -> Validation:
     settings = read_settings(layout)
     if settings is None or not layout.network("encoder").is_file():
         lacking = layout.settings if settings is None else layout.network("encoder")
-        raise InputError(
-            f"{lacking}: no such file; train the model first: make train MODEL={layout.folder.name}"
-        )
-    try:
-        with np.load(layout.validation, allow_pickle=False) as stored:
-            calq = stored["calq"]
-            eta = stored["eta"] if "eta" in stored.files else None
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{layout.validation}: cannot be read: {error}; train the model anew"
-        ) from error
-    decoding = settings.get("validation", {})
+        raise InputError(f"{lacking}: no such file; {train_first(layout)}")
+    arrays = read_arrays(layout.validation, required=("calq",), remedy="train the model anew")
+    decoding = settings.validation
     return Validation(
-        calq,
-        ARRANGEMENTS[_setting(layout, settings, "arrangement", list(ARRANGEMENTS))],
-        Normalisation(_setting(layout, settings, "normalisation", list(Normalisation))),
-        eta,
-        match_sum=bool(decoding.get("rescale_output_to_sum", False)),
-        maximum=decoding.get("max_value"),
+        arrays["calq"],
+        settings.input_arrangement,
+        settings.normalisation,
+        arrays.get("eta"),
+        match_sum=decoding.rescale_output_to_sum,
+        maximum=decoding.max_value,
     )
-
-
-def _setting(layout: ModelLayout, settings: dict[str, Any], key: str, known: list[str]) -> str:
-    value = str(settings.get(key))
-    if value not in known:
-        raise InputError(
-            f"{layout.settings}: {key} '{value}' is unknown; {did_you_mean(value, known)}"
-        )
-    return value

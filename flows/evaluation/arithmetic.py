@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.artefacts.trained_model import read_settings
+from flows.artefacts.settings import ModelSettings, read_settings
 from flows.artefacts.validation import Validation
 from flows.command_line.progress import progress
 from flows.evaluation.quality_metrics import estimates, part_metrics
@@ -45,9 +45,8 @@ def compare_arithmetic(
         InputError: a file of either model is damaged.
     """
     layout.arithmetic.unlink(missing_ok=True)
-    settings = read_settings(layout) or {}
-    record = settings.get("model") or {}
-    if not record.get("econ_t"):
+    settings = read_settings(layout)
+    if settings is None or not settings.of_chip:
         return []
     plain = compared_layout(layout)
     reason = _obstacle(layout, plain, settings)
@@ -77,13 +76,13 @@ def compared_layout(layout: ModelLayout) -> ModelLayout | None:
     Raises:
         InputError: the model's settings are damaged.
     """
-    record = (read_settings(layout) or {}).get("model") or {}
-    name = record.get("compare_with")
+    settings = read_settings(layout)
+    name = settings.model.compare_with if settings and settings.model else None
     return model_layout(layout.folder.parent, name) if name else None
 
 
 def _obstacle(
-    layout: ModelLayout, plain: ModelLayout | None, settings: dict[str, Any]
+    layout: ModelLayout, plain: ModelLayout | None, settings: ModelSettings
 ) -> str | None:
     """Why there is nothing to compare with, or None."""
     if plain is None:
@@ -92,8 +91,8 @@ def _obstacle(
     theirs = read_settings(plain)
     if theirs is None or not all(plain.network(x).is_file() for x in ("encoder", "decoder")):
         return f"{name} has not been trained in {plain.folder.parent}; {remedy} trains both"
-    apart = {"model", "formats", "validation"}
-    different = [key for key in settings if key not in apart and settings[key] != theirs.get(key)]
+    ours, others = settings.training(), theirs.training()
+    different = [key for key in ours if key != "model" and ours[key] != others[key]]
     if different:
         return (
             f"{name} was trained with other settings than {layout.folder.name} "

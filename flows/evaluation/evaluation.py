@@ -3,12 +3,11 @@
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from flows.artefacts.trained_model import read_settings
+from flows.artefacts.settings import ModelSettings, read_settings
 from flows.artefacts.validation import Validation, read_validation
 from flows.command_line.progress import progress
 from flows.evaluation.arithmetic import compare_arithmetic
@@ -86,7 +85,7 @@ def evaluate(
     layout = model_layout(build, model)
     validation = chosen_validation(layout, limit=0 if full else modules)
     where = coordinates(validation.calq)
-    settings = read_settings(layout) or {}
+    settings = read_settings(layout)
     links = elinks or _links_of(settings)
     others = measure_baselines(validation.calq, links, full=full) if baselines else []
     of_arithmetic: list[Metric] = []
@@ -122,10 +121,11 @@ def evaluate(
     return metrics
 
 
-def _links_of(settings: dict[str, Any]) -> int:
+def _links_of(settings: ModelSettings | None) -> int:
     """The output links whose bits the model's latents fill; of all five where it does not tell."""
-    chip = (settings.get("model") or {}).get("econ_t") or {}
-    return int(chip.get("elinks") or settings.get("elinks") or DEFAULT_ELINKS)
+    if settings and settings.model and settings.model.econ_t:
+        return settings.model.econ_t.elinks
+    return (settings.elinks if settings else None) or DEFAULT_ELINKS
 
 
 def chosen_validation(layout: ModelLayout, limit: int) -> Validation:
@@ -229,9 +229,9 @@ def _metrics(where: Coordinates, result: _Result, *, full: bool) -> list[Metric]
     return metrics
 
 
-def _bits(settings: dict[str, Any], latents: int) -> list[Metric]:
+def _bits(settings: ModelSettings | None, latents: int) -> list[Metric]:
     """Bits of a module's frame: header, module sum, and the latents as they are quantised."""
-    form = (settings.get("formats") or {}).get("output")
+    form = settings.formats.get("output") if settings else None
     known = autoencoder_bits(latents * parse_format(form).width) if form else None
     return estimates({"quality.bits": known}, "the latents are floating-point numbers")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from flows.command_line.step_options import add_build
 from flows.layout import DEFAULT_TARGET, ModelLayout, data_layout, model_layout
@@ -22,6 +21,7 @@ from flows.training.imported_model import (
     validation_modules,
     validation_source,
 )
+from hw.foundation.arrays import read_array
 from hw.foundation.errors import CheckFailed, InputError
 from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.data.normalisation import Normalisation
@@ -161,7 +161,7 @@ def _golden(arguments: argparse.Namespace, encoder: Any) -> Golden | None:
     files = [given[0] or beside / "input.npy", given[1] or beside / "output.npy"]
     if not any(given) and not all(file.is_file() for file in files):
         return None
-    images, latents = (_read_array(file) for file in files)
+    images, latents = (read_array(file).astype(np.float32) for file in files)
     expected = (encoder.input_shape[1:], encoder.output_shape[1:])
     for file, array, shape in zip(files, (images, latents), expected, strict=True):
         if array.shape[1:] != shape or not len(array) or len(array) != len(images):
@@ -170,16 +170,6 @@ def _golden(arguments: argparse.Namespace, encoder: Any) -> Golden | None:
                 f"(k, {', '.join(map(str, expected[0]))}) and (k, {expected[1][0]}), k above 0"
             )
     return Golden(images, latents)
-
-
-def _read_array(file: Path) -> npt.NDArray[np.float32]:
-    try:
-        array = np.load(file, allow_pickle=False)
-        if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.number):
-            raise ValueError("not an array of numbers")
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{file}: cannot be read as a NumPy array: {error}") from error
-    return array.astype(np.float32)
 
 
 def _first_mismatch(foreign: _Foreign) -> str | None:

@@ -9,24 +9,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.settings import DataSettings, ModelSettings, read_settings
 from flows.artefacts.trained_model import (
     formats_of,
-    read_settings,
     staged,
     training_provenance,
-    write_json,
     write_networks,
     write_validation,
 )
 from flows.command_line.step_options import require_at_least
 from flows.layout import ModelLayout, cache_folder, data_layout
 from flows.training.module_data import prepare_data
+from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import InputError, about
 from models.data.dataset import ModuleData, load_modules
 from models.data.normalisation import Normalisation
 from models.data.selection import drop_empty
 from models.networks.zoo import MODEL_NAME
-from reports.metrics import Evidence, Metric, with_provenance, write_metrics
+from reports.catalogue import records
+from reports.metrics import Evidence, with_provenance, write_metrics
 
 EVENTS = 120_000  # more than the 100,000 vectors of the C-simulation, some modules being empty
 
@@ -122,7 +123,7 @@ def refuse_trained_model(layout: ModelLayout) -> None:
         InputError: there is one.
     """
     settings = read_settings(layout)
-    if settings and settings.get("model") is not None:
+    if settings and settings.model is not None:
         raise InputError(
             f"{layout.folder} holds a model that was trained here; give --name another name, or "
             "--build another folder"
@@ -160,11 +161,11 @@ def publish(
     layout: ModelLayout, model: ImportedModel, modules: ModuleData, source: ValidationSource
 ) -> None:
     """Write the model's train folder in one go."""
-    data = {
-        "name": data_layout(source.build, source.data).folder.name,
-        "hash": modules.content_hash,
-        "modules": len(modules),
-    }
+    data = DataSettings(
+        name=data_layout(source.build, source.data).folder.name,
+        hash=modules.content_hash,
+        modules=len(modules),
+    )
     with staged(layout) as staging:
         write_networks(staging, model.networks)
         write_validation(staging, modules.calq, modules.eta, modules.phi)
@@ -174,39 +175,24 @@ def publish(
                 images=model.golden.images,
                 latents=model.golden.latents,
             )
-        write_json(
-            staging.at(layout.settings),
-            {
-                "model": None,
-                "imported": model.origin,
-                "arrangement": model.arrangement,
-                "normalisation": model.normalisation.value,
-                "data": data,
-                "seed": source.seed,
-                "epochs": None,
-                "formats": formats_of(model.networks["encoder"]),
-            },
+        settings = ModelSettings(
+            imported=model.origin,
+            arrangement=model.arrangement,
+            normalisation=model.normalisation,
+            data=data,
+            seed=source.seed,
+            formats=formats_of(model.networks["encoder"]),
         )
+        write_text(staging.at(layout.settings), settings.to_json())
         provenance = training_provenance(staging, modules.content_hash, source.seed)
-        metrics = [
-            *_golden_metrics(model.golden),
-            Metric(name="validation.modules", value=len(modules), unit="modules"),
-        ]
-        metrics = with_provenance(metrics, provenance)
-        write_metrics(staging.at(layout.metrics("train")), metrics)
-
-
-def _golden_metrics(golden: Golden | None) -> list[Metric]:
-    reason = None if golden else "no golden vectors came with the encoder"
-    vectors, mismatches = (len(golden.images), 0) if golden else (None, None)
-    return [
-        Metric(name="golden.vectors", value=vectors, unit="vectors", reason=reason),
-        Metric(
-            name="golden.mismatches",
-            value=mismatches,
-            unit="vectors",
+        compared = len(model.golden.images) if model.golden else None
+        metrics = records(
+            {
+                "golden.vectors": compared,
+                "golden.mismatches": 0 if model.golden else None,
+                "validation.modules": len(modules),
+            },
             evidence=Evidence.ESTIMATE,
-            better="lower",
-            reason=reason,
-        ),
-    ]
+            reason=None if model.golden else "no golden vectors came with the encoder",
+        )
+        write_metrics(staging.at(layout.metrics("train")), with_provenance(metrics, provenance))

@@ -7,12 +7,11 @@ from typing import Any
 
 from flows.command_line.step_options import require_at_least
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
+from flows.training.train_models import LEAST_ENERGY_FRACTION, QUICK_MODULES, TrainingRequest
 from hw.foundation.errors import InputError, about
 from models.networks.econ_t_formats import DEFAULT_ELINKS, LATENT_BITS_OF_ELINKS
 from models.networks.zoo import ModelSpec, compared_spec, load_model_spec, model_names
 
-QUICK_MODULES = 5000
-LEAST_ENERGY_FRACTION = 0.05
 TRAINED_ELINKS = (2, 3, 4, 5)
 _QUANTIZE = {"total": 16, "integer": 6}  # bits of --quantize, as the reference's help has it
 
@@ -213,7 +212,7 @@ def check(arguments: argparse.Namespace) -> None:
         flag = "--full" if arguments.full else "--AEonly 0"
         raise InputError(f"{flag} is for the evaluation; leave out {flag} or --trainOnly")
     named = re.findall(r"nelinks_(\d+)", str(arguments.inputFile), re.IGNORECASE)
-    elinks = elinks_of(arguments)
+    elinks = arguments.elinks or DEFAULT_ELINKS
     if named and int(named[-1]) != elinks and not arguments.overrideInput:
         raise InputError(
             f"-i {arguments.inputFile}: its name says {named[-1]} eLinks, but --nELinks is "
@@ -221,9 +220,32 @@ def check(arguments: argparse.Namespace) -> None:
         )
 
 
-def elinks_of(arguments: argparse.Namespace) -> int:
-    """Active eLinks of the data's modules."""
-    return arguments.elinks or DEFAULT_ELINKS
+def request_of(arguments: argparse.Namespace) -> TrainingRequest:
+    """What the options ask for."""
+    return TrainingRequest(
+        build=arguments.odir,
+        source=arguments.inputFile,
+        header=False if arguments.noHeader else None,
+        rows_per_file=arguments.nrowsPerFile,
+        cache=arguments.cache,
+        elinks=arguments.elinks,
+        mask_partials=arguments.maskPartials,
+        mask_energies=arguments.maskEnergies,
+        double=arguments.double,
+        rescale_input_to_max=arguments.rescaleInputToMax,
+        rescale_output_to_sum=arguments.rescaleOutputToMax,
+        max_value=arguments.maxVal if arguments.maxVal > 0 else None,
+        epochs=arguments.epochs,
+        batch=arguments.batch,
+        patience=arguments.patience,
+        seed=arguments.seed,
+        quick=arguments.quickTrain,
+        occupancy_weights=arguments.occReweight,
+        retrain=arguments.retrain,
+        evaluate_only=arguments.evalOnly,
+        examples=arguments.nCSV,
+        save_energies=arguments.saveEnergy,
+    )
 
 
 def specs_of(arguments: argparse.Namespace) -> list[ModelSpec]:

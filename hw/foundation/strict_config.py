@@ -108,6 +108,26 @@ def load_record(file: Path | str, record: type[Record]) -> Record:
     return validate_record(record, data, file, lines)
 
 
+def load_json_record(file: Path, record: type[Record], remedy: str) -> Record:
+    """Read one JSON file, which a program wrote, into one record.
+
+    Args:
+        remedy: what to do where it is damaged: how to have it written anew.
+
+    Raises:
+        InputError: it cannot be read, or is no such record.
+    """
+    try:
+        return record.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}; {remedy}") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            _explain(record, fault, file, {}).removeprefix(f"{file}: ") for fault in error.errors()
+        )
+        raise InputError(f"{file}: damaged: {faults}; {remedy}") from error
+
+
 def _explain(
     record: type[BaseModel], fault: Any, file: Path, lines: dict[tuple[Any, ...], int]
 ) -> str:
@@ -118,17 +138,19 @@ def _explain(
             break
         location = location[:-1]
     line = lines.get(location) or lines.get(location[:-1]) or 1
+    place = f"{file}:{line}" if lines else f"{file}"
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         owner = _record_at(record, tuple(fault["loc"][:-1]))
         hint = did_you_mean(str(fault["loc"][-1]), list(owner.model_fields)) if owner else ""
-        return f"{file}:{line}: unknown key '{key}'; {hint}"
+        return f"{place}: unknown key '{key}'; {hint}"
     if fault["type"] == "missing":
-        return f"{file}:{line}: key '{key}' is missing"
+        return f"{place}: key '{key}' is missing"
     if fault["type"] == "value_error":  # a record's own check, which says all there is to say
-        where = f"{file}:{line}: key '{key}'" if key else f"{file}"
+        where = f"{place}: key '{key}'" if key else f"{file}"
         return f"{where}: {fault['ctx']['error']}"
-    return f"{file}:{line}: key '{key}': {fault['msg']} (found {fault['input']!r})"
+    where = f"{place}: key '{key}'" if key else place
+    return f"{where}: {fault['msg']} (found {fault['input']!r})"
 
 
 def _record_at(record: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:

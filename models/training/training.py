@@ -8,7 +8,6 @@ a resumed training needs to give the weights of an uninterrupted one.
 import json
 import math
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
@@ -18,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from hw.foundation.arrays import read_arrays
 from hw.foundation.atomic_file import atomic_path
 from hw.foundation.errors import CheckFailed, InputError
 from models.keras_backend import keras, tf
@@ -267,18 +267,19 @@ def _load(file: Path, key: str, variables: list[Any]) -> tuple[History, list[npt
     """Read a checkpoint into `variables`; an empty history where there is none of this `key`."""
     if not file.exists():
         return History(), []
+    remedy = "delete it to train afresh"
+    content = read_arrays(file, required=("state",), remedy=remedy)
     try:
-        with np.load(file, allow_pickle=False) as content:
-            state = json.loads(str(content["state"]))
-            if state["key"] != key:
-                return History(), []
-            history = History(tuple(Epoch(**epoch) for epoch in state["epochs"]))
-            values = [content[f"variable_{index}"] for index in range(len(variables))]
-            names = [name for name in content.files if name.startswith("best_")]
-            best = [content[f"best_{index}"] for index in range(len(names))]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        state = json.loads(str(content["state"]))
+        if state["key"] != key:
+            return History(), []
+        history = History(tuple(Epoch(**epoch) for epoch in state["epochs"]))
+        values = [content[f"variable_{index}"] for index in range(len(variables))]
+        names = [name for name in content if name.startswith("best_")]
+        best = [content[f"best_{index}"] for index in range(len(names))]
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{file}: not a checkpoint of this training ({error}); delete it to train afresh"
+            f"{file}: not a checkpoint of this training ({error}); {remedy}"
         ) from error
     for variable, value in zip(variables, values, strict=True):
         if variable.shape != value.shape:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hw.foundation.errors import InputError
+from hw.foundation.arrays import read_arrays
 from reports.pictures.picture import (
     BLUE,
     OCCUPANCY_LABEL,
@@ -30,21 +30,19 @@ def arithmetic_picture(file: Path, model: str) -> Picture:
     Raises:
         InputError: the file is damaged.
     """
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            data = {name: stored[name] for name in stored.files}
-        edges = data["edges"]
-        curves = [
-            (
-                data[f"{key}_profile_mean"],
-                data[f"{key}_profile_standard_error"],
-                f"{words}: {data[f'{key}_mean']:.3f} \u00b1 {data[f'{key}_standard_error']:.3f}",
-                style,
-            )
-            for key, words, *style in _CURVES
-        ]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{file}: damaged: {error}; evaluate the model anew") from error
+    parts = ("profile_mean", "profile_standard_error", "mean", "standard_error")
+    names = ("edges", *(f"{key}_{part}" for key, *_ in _CURVES for part in parts))
+    data = read_arrays(file, required=names, remedy="evaluate the model anew")
+    edges = data["edges"]
+    curves = [
+        (
+            data[f"{key}_profile_mean"],
+            data[f"{key}_profile_standard_error"],
+            f"{words}: {data[f'{key}_mean']:.3f} \u00b1 {data[f'{key}_standard_error']:.3f}",
+            style,
+        )
+        for key, words, *style in _CURVES
+    ]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
+from hw.foundation.arrays import read_arrays
 from hw.foundation.errors import InputError
 from reports.pictures.picture import MissingValuesError
 
@@ -80,12 +80,9 @@ def read_evaluation(file: Path) -> Evaluation:
     Raises:
         InputError: the file is damaged, or its arrays do not belong together.
     """
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if _is_drawn(name)}
-        modules = len(arrays["emd"])
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
-        raise InputError(f"{file}: damaged: {error}; evaluate the model anew") from error
+    again = "evaluate the model anew"
+    arrays = read_arrays(file, required=("emd",), wanted=_is_drawn, remedy=again)
+    modules = len(arrays["emd"])
     for name, values in arrays.items():
         if not name.startswith(_OF_FEW) and values.shape != (modules,):
             raise InputError(

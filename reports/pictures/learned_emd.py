@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from hw.foundation.arrays import read_arrays
 from reports.pictures.picture import BLUE, ORANGE, Picture, PictureGroup, draw_picture, head
 
 _SHOWN = 2000  # pairs of each kind: more would only fill the picture
@@ -18,9 +19,9 @@ def learned_emd_picture(pairs: Path, name: str) -> Picture:
         pairs: .npz with `exact`, `predicted` (half pitches) and `reconstructed`.
         name: of the learned distance.
     """
-    with np.load(pairs, allow_pickle=False) as stored:
-        exact, predicted = stored["exact"], stored["predicted"]
-        reconstructed = stored["reconstructed"]
+    names = ("exact", "predicted", "reconstructed")
+    stored = read_arrays(pairs, required=names, remedy="run the emd-cnn stage anew")
+    exact, predicted, reconstructed = (stored[name] for name in names)
     kinds = [
         ("two modules", ~reconstructed, BLUE),
         ("a module and its reconstruction", reconstructed, ORANGE),

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hw.foundation.errors import InputError
+from hw.foundation.arrays import read_arrays
 from reports.pictures.picture import (
     BLUE,
     GREY,
@@ -46,11 +45,7 @@ def read_network_values(file: Path) -> NetworkValues:
     Raises:
         InputError: the file is damaged.
     """
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            return NetworkValues(file, {name: stored[name] for name in stored.files})
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise InputError(f"{file}: damaged: {error}; evaluate the model anew") from error
+    return NetworkValues(file, read_arrays(file, remedy="evaluate the model anew"))
 
 
 def weights_picture(values: NetworkValues, network: str, model: str) -> Picture:

@@ -1,12 +1,11 @@
 """Encoder weights as a NumPy archive, for other tools: four arrays by name."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from hw.foundation.arrays import read_arrays
 from hw.foundation.atomic_file import atomic_path
-from hw.foundation.errors import InputError
 from testbench.econ_t.encoder_weights import EncoderWeights
 
 _NAMES = ("conv_kernel", "conv_bias", "dense_kernel", "dense_bias")
@@ -31,20 +30,8 @@ def read_weights(file: Path | str) -> EncoderWeights:
         InputError: no such file, no such archive, an array missing or of another shape, or a
             weight that the chip cannot hold.
     """
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            missing = [name for name in _NAMES if name not in archive]
-            if missing:
-                raise InputError(
-                    f"{file}: array '{missing[0]}' is missing; found: {', '.join(archive.files)}"
-                )
-            arrays = [archive[name] for name in _NAMES]
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, AttributeError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file}: no .npz archive of arrays: {error}") from error
+    archive = read_arrays(file, required=_NAMES)
+    arrays = [archive[name] for name in _NAMES]
     if all(np.issubdtype(array.dtype, np.floating) for array in arrays):
         return EncoderWeights.from_values(*arrays)
     return EncoderWeights(*arrays)

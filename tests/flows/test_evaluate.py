@@ -18,6 +18,7 @@ from reports.metrics import read_metrics
 from reports.pictures.distributions import emd_picture
 from reports.pictures.evaluation import read_evaluation
 from reports.pictures.gallery import Gallery
+from tests.flows.trained import trained_settings
 
 MODEL = "8x8_c8_S2_qK"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "econt"
@@ -135,8 +136,7 @@ def test_the_links_are_those_of_the_model_or_as_asked(trained):
     values = _evaluate(trained)
     assert (values["link.bits"], values["baseline.best_choice.chip.bits"]) == (96, 90)
     assert values["quality.bits"] == 5 + 9 + 16 * 5
-    settings["model"] = {"econ_t": {"elinks": 2}}
-    trained.settings.write_text(json.dumps(settings))
+    trained.settings.write_text(trained_settings("econ_t_2elinks", elinks=3).to_json())
     assert _evaluate(trained)["link.bits"] == 64
 
 
@@ -269,7 +269,7 @@ def test_an_untrained_model_is_refused_with_the_remedy(tmp_path):
     [
         ({"arrangement": "8x9", "normalisation": "msb"}, "arrangement '8x9' is unknown"),
         ({"arrangement": "8x8", "normalisation": "sum"}, "normalisation 'sum' is unknown"),
-        ({"normalisation": "msb"}, "arrangement 'None' is unknown"),
+        ({"normalisation": "msb"}, "key 'arrangement' is missing"),
     ],
 )
 def test_unknown_settings_are_named(trained, settings, complaint):
@@ -289,7 +289,7 @@ def test_damaged_validation_modules_are_named(trained):
     with pytest.raises(InputError, match=r"validation\.npz"):
         evaluate(trained.folder.parent, MODEL)
     np.savez(trained.validation, charges=np.ones((2, 48)))
-    with pytest.raises(InputError, match="calq is not a file in the archive"):
+    with pytest.raises(InputError, match="array 'calq' is missing; found: charges"):
         evaluate(trained.folder.parent, MODEL)
     np.savez(trained.validation, calq=np.ones((0, 48)))
     with pytest.raises(InputError, match="no validation modules"):

@@ -12,6 +12,7 @@ import pytest
 from flows.__main__ import main
 from flows.layout import ModelLayout
 from reports.metrics import read_metrics
+from tests.flows.trained import trained_settings
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "econt" / "published_encoder"
 CALQ = [f"CALQ_{cell}" for cell in range(48)]
@@ -225,8 +226,7 @@ def test_a_trained_model_of_that_name_is_not_replaced(
 ) -> None:
     assert foreign.run() == 0
     assert foreign.run() == 0  # an imported one is
-    settings = foreign.settings() | {"model": {"name": "mine"}}
-    foreign.layout().settings.write_text(json.dumps(settings))
+    foreign.layout().settings.write_text(trained_settings().to_json())
     assert foreign.run() == 2
     assert "was trained here" in capsys.readouterr().err
 

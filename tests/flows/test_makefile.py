@@ -1,6 +1,5 @@
 """The Makefile as a user meets it: help, settings that force a rebuild, clear early errors."""
 
-import json
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from flows.__main__ import main
 from flows.layout import model_layout
 from flows.stages import STAGES, Scope
+from tests.flows.trained import trained_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 VARIABLES = ("MODEL", "TARGET", "DATA", "EPOCHS", "EVENTS", "VECTORS", "SEED", "EVALUATE", "VENDOR")
@@ -48,7 +48,7 @@ def test_each_stage_can_be_cleaned_and_no_other(tmp_path: Path) -> None:
 def test_each_required_stage_is_known_to_the_status(tmp_path: Path) -> None:
     settings = model_layout(tmp_path, "m").settings
     settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"model": {"econ_t": {"elinks": 5}}}))
+    settings.write_text(trained_settings("econ_t").to_json())
     required = [stage.name for stage in STAGES if stage.scope in (Scope.TARGET, Scope.FORM)]
     for name in required:  # not done, but known
         assert main(["status", "--build", str(tmp_path), "--model", "m", "--require", name]) == 1
@@ -80,11 +80,11 @@ def test_an_imported_encoder_goes_on_to_hardware_and_is_never_trained(tmp_path: 
     layout = model_layout(tmp_path, "m")
     layout.train.mkdir(parents=True)
     layout.metrics("train").write_text("[]")
-    layout.settings.write_text(json.dumps({"model": None, "imported": {}}, indent=1))
+    layout.settings.write_text(trained_settings(model=None, imported={}).to_json())
     planned = make("-n", "rtl", "MODEL=m", f"BUILD={tmp_path}").stdout
     assert "flows rtl" in planned
     assert "flows train" not in planned
-    layout.settings.write_text(json.dumps({"model": {"label": "m"}}, indent=1))
+    layout.settings.write_text(trained_settings().to_json())
     assert "flows train" in make("-n", "rtl", "MODEL=m", f"BUILD={tmp_path}").stdout
 
 

@@ -28,6 +28,7 @@ from reports.tables.occupancy import occupancy_rows
 from reports.tables.sections import sections
 from reports.tables.values import format_value
 from reports.verdict import Outcome, describe, judge, overall
+from tests.flows.trained import trained_settings
 from tests.reports.evaluation_arrays import evaluation_arrays
 
 PROMISED = {row.name: row for row in named_rows() if row.promised}
@@ -74,7 +75,7 @@ def build(tmp_path: Path) -> Path:
     )
     write_metrics(of_target.metrics("hls"), [Metric(name="hls.layers", value=4)])
     write_metrics(of_target.metrics("csim"), _csim(0))
-    of_model.settings.write_text(json.dumps({"data": {"name": "generated"}, "seed": 7}))
+    of_model.settings.write_text(trained_settings(seed=7).to_json())
     layer = {"name": "conv2d", "class": "Conv2D", "result": "fixed<19,6>", "weight": None}
     of_target.hls_types.write_text(json.dumps([layer]))
     return tmp_path

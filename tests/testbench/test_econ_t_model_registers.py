@@ -23,6 +23,7 @@ from testbench.econ_t.keras_encoder import golden_latents, network_of, weights_o
 from testbench.econ_t.links import INPUT_LINKS, read_link_csv
 from testbench.econ_t.register_file import read_registers, write_registers
 from testbench.econ_t.registers import autoencoder_registers, encoder_cells, latent_mask
+from tests.flows.trained import trained_settings
 
 SHAPES = ((3, 3, 1, 8), (8,), (128, 16), (16,))
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "econt" / "vectors"
@@ -214,7 +215,7 @@ def test_a_missing_model_and_a_trained_one_are_told(build, tmp_path, capsys):
     write_registers(tmp_path / "x.yaml", autoencoder_registers(random_weights(5)))
     layout = model_layout(build, "own")
     layout.train.mkdir(parents=True)
-    layout.settings.write_text(json.dumps({"model": {"name": "own"}}))
+    layout.settings.write_text(trained_settings("econ_t").to_json())
     assert import_(build, tmp_path / "x.yaml", "--name", "own") == 2
     assert "was trained here" in capsys.readouterr().err
     assert import_(build, tmp_path / "x.yaml", "--name", "a/b") == 2
