@@ -93,7 +93,8 @@ def weight_parts(layer: keras.layers.Layer) -> list[str]:
 
 def weight_quantiser(layer: keras.layers.Layer, part: str) -> Any:
     """QKeras quantiser of a weight array, or None where it is in floating point."""
-    return getattr(layer, f"{part}_quantizer_internal", None)
+    # QKeras names the quantiser of depthwise_kernel, pointwise_kernel, ... without the kernel
+    return getattr(layer, f"{part.removesuffix('_kernel')}_quantizer_internal", None)
 
 
 def quantiser_bits(candidate: Any) -> int | None:

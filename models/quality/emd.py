@@ -20,7 +20,11 @@ for _backend in ("TENSORFLOW", "PYTORCH", "JAX", "CUPY"):
     os.environ.setdefault(f"POT_BACKEND_DISABLE_{_backend}", "1")
 
 import ot  # noqa: E402
-from ot.lp.emd_wrap import emd_c  # noqa: E402
+
+try:  # POT's solver without the checks of its public function, which take as long as the solving
+    from ot.lp.emd_wrap import emd_c
+except ImportError:  # a private name of the version that constraints.txt pins
+    emd_c = None
 
 __all__ = ["emd", "ot", "require_charges", "usable_cores"]  # POT is imported here and nowhere else
 
@@ -120,14 +124,19 @@ def _solve_batch(
     result = np.where(np.isnan(moved), np.nan, 0.0)
     for module in np.flatnonzero(np.isfinite(supply).all(1) & np.isfinite(demand).all(1)):
         sources, sinks = supply[module].nonzero()[0], demand[module].nonzero()[0]
-        _, cost, _, _, code = emd_c(
-            supply[module, sources],
-            demand[module, sinks],
-            distances.take(sources, axis=0).take(sinks, axis=1),
-            _MAX_ITERATIONS,
-            1,
-        )
-        if code != _OPTIMAL:
-            raise ToolFailed(f"optimal transport (POT): {_FAILURES.get(code, f'code {code}')}")
+        between = distances.take(sources, axis=0).take(sinks, axis=1)
+        cost = _least_cost(supply[module, sources], demand[module, sinks], between)
         result[module] = cost * moved[module]
     return result
+
+
+def _least_cost(supply: npt.NDArray, demand: npt.NDArray, distances: npt.NDArray) -> float:
+    """Of transporting `supply`, shape (m,), to `demand`, shape (n,), over distances (m, n)."""
+    if emd_c is None:
+        cost, log = ot.emd2(supply, demand, distances, numItermax=_MAX_ITERATIONS, log=True)
+        code = log["result_code"]
+    else:
+        _, cost, _, _, code = emd_c(supply, demand, distances, _MAX_ITERATIONS, 1)
+    if code != _OPTIMAL:
+        raise ToolFailed(f"optimal transport (POT): {_FAILURES.get(code, f'code {code}')}")
+    return float(cost)

@@ -11,6 +11,7 @@ from hw.foundation.errors import InputError
 from models.keras_backend import keras, qkeras
 from models.networks.complexity import LayerCost, float_ops, layer_costs
 from models.networks.encoder import build_networks
+from models.networks.number_formats import is_quantised, weight_quantiser
 from models.networks.zoo import load_model_spec
 from reports.metrics import read_metrics
 
@@ -208,3 +209,25 @@ def test_a_model_that_is_not_trained(tmp_path, capsys):
     assert main(["flops", "--build", str(tmp_path), "--model", "m"]) == 2
     assert "make train MODEL=m" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_depthwise_weights_count_in_their_own_bits():
+    inputs = keras.Input((6, 6, 2))
+    x = qkeras.QActivation("quantized_bits(8,0,alpha=1)")(inputs)
+    x = qkeras.QDepthwiseConv2D(
+        3, depthwise_quantizer="quantized_bits(4,0,alpha=1)", use_bias=False, name="depthwise"
+    )(x)
+    network = keras.Model(inputs, qkeras.QActivation("quantized_relu(6)")(x))
+    assert is_quantised(network)
+    assert [cost.weight_bits for cost in layer_costs(network)] == [9 * 2 * 4]
+
+
+def test_both_kernels_of_a_separable_layer_have_their_quantiser():
+    layer = qkeras.QSeparableConv2D(
+        3,
+        2,
+        depthwise_quantizer="quantized_bits(4,0,alpha=1)",
+        pointwise_quantizer="quantized_bits(5,0,alpha=1)",
+    )
+    assert weight_quantiser(layer, "depthwise_kernel").bits == 4
+    assert weight_quantiser(layer, "pointwise_kernel").bits == 5

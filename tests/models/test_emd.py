@@ -128,3 +128,13 @@ def test_tensorflow_is_not_imported():
     code = f"import sys, models.quality.emd; print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_public_solver_gives_the_same_distances(monkeypatch):
+    rng = np.random.default_rng(5)
+    one, other = (rng.exponential(1.0, (40, 48)) * (rng.random((40, 48)) < 0.4) for _ in range(2))
+    one[:, 0] += 0.1
+    other[:, 1] += 0.1
+    private = emd(one, other)
+    monkeypatch.setattr(emd_module, "emd_c", None)
+    np.testing.assert_allclose(emd(one, other), private, rtol=1e-9, atol=1e-12)
