@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from flows.artefacts.decoding import ChargeScale
 from flows.layout import ModelLayout
 from hw.foundation.strict_config import StrictRecord, did_you_mean, load_json_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
@@ -94,6 +95,13 @@ class ModelSettings(StrictRecord):
     @property
     def input_arrangement(self) -> Arrangement:
         return ARRANGEMENTS[self.arrangement]
+
+    @property
+    def charge_scale(self) -> ChargeScale:
+        """What the summed charge of a decoded module is."""
+        if self.validation.rescale_output_to_sum:
+            return ChargeScale.SUM
+        return ChargeScale.SENT_SUM if self.model and self.model.decoder else ChargeScale.NETWORK
 
     @property
     def of_chip(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.decoding import ChargeScale
 from flows.artefacts.encoder import train_first
 from flows.artefacts.settings import read_settings
 from flows.layout import ModelLayout
@@ -23,7 +24,7 @@ class Validation:
         arrangement: how they form the network's input image.
         normalisation: what a module's charges are divided by.
         eta: pseudorapidity of each module, shape (n,), where it is known.
-        match_sum: decoded charges are rescaled to the summed charge of their module.
+        scale: what the summed charge of a decoded module is.
         maximum: upper limit of decoded charges in CALQ counts; None for no limit.
     """
 
@@ -31,7 +32,7 @@ class Validation:
     arrangement: Arrangement
     normalisation: Normalisation
     eta: npt.NDArray[np.float32] | None = None
-    match_sum: bool = False
+    scale: ChargeScale = ChargeScale.NETWORK
     maximum: float | None = None
 
     def to_images(self, calq: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -51,12 +52,11 @@ def read_validation(layout: ModelLayout) -> Validation:
         lacking = layout.settings if settings is None else layout.network("encoder")
         raise InputError(f"{lacking}: no such file; {train_first(layout)}")
     arrays = read_arrays(layout.validation, required=("calq",), remedy="train the model anew")
-    decoding = settings.validation
     return Validation(
         arrays["calq"],
         settings.input_arrangement,
         settings.normalisation,
         arrays.get("eta"),
-        match_sum=decoding.rescale_output_to_sum,
-        maximum=decoding.max_value,
+        scale=settings.charge_scale,
+        maximum=settings.validation.max_value,
     )

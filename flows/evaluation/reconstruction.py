@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.decoding import decoded_charges
 from flows.artefacts.validation import Validation
 from flows.command_line.progress import progress
-from models.data.normalisation import restore
 
 _BATCH = 4096
 
@@ -25,12 +25,12 @@ def reconstruct(
             # no charge is negative; only a decoder that ends without ReLU or sigmoid gives one
             fractions = validation.arrangement.to_cells(decoded).clip(min=0)
             charges.append(
-                restore(
+                decoded_charges(
                     fractions,
                     calq,
                     validation.normalisation,
-                    match_sum=validation.match_sum,
-                    maximum=validation.maximum,
+                    validation.scale,
+                    validation.maximum,
                 )
             )
             advance(len(calq))

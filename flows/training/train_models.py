@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.decoding import ChargeScale
 from flows.artefacts.settings import (
     DataSettings,
     ModelSettings,
@@ -312,7 +313,7 @@ def _train(
         f"loss {spec.loss}",
         flush=True,
     )
-    if ignores_sum(spec.loss) and not request.rescale_output_to_sum:
+    if ignores_sum(spec.loss) and settings.charge_scale is ChargeScale.NETWORK:
         print(
             f"note: {spec.loss} does not see a module's summed charge; give --rescaleOutputToMax "
             "to decode with the sum that the chip sends beside the latents"
@@ -469,6 +470,6 @@ def _write_tables(
             networks["decoder"],
             arrangement=settings.arrangement,
             normalisation=settings.normalisation,
-            match_sum=settings.validation.rescale_output_to_sum,
+            scale=settings.charge_scale,
             maximum=settings.validation.max_value,
         )

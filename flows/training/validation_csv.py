@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flows.artefacts.decoding import ChargeScale, decoded_charges
 from flows.artefacts.trained_model import Staging
 from hw.foundation.errors import InputError
 from models.data.dataset import ModuleData
 from models.data.geometry import ARRANGEMENTS, TRIGGER_CELLS
-from models.data.normalisation import Normalisation, normalise, restore
+from models.data.normalisation import Normalisation, normalise
 
 ENERGY_COLUMNS = ("SimEnergyTotal", "EventSimEnergy", "SimEnergyFraction")
 
@@ -24,7 +25,7 @@ def write_examples(
     *,
     arrangement: str,
     normalisation: Normalisation,
-    match_sum: bool,
+    scale: ChargeScale,
     maximum: float | None,
 ) -> None:
     """Write what the networks do with `modules`, one row each, in the same order in all files.
@@ -43,13 +44,7 @@ def write_examples(
     images = image.to_images(normalise(modules.calq, normalisation)[0])
     latents = outputs_of(encoder, images)
     decoded = outputs_of(decoder, latents)
-    charges = restore(
-        image.to_cells(decoded),
-        modules.calq,
-        normalisation,
-        match_sum=match_sum,
-        maximum=maximum,
-    )
+    charges = decoded_charges(image.to_cells(decoded), modules.calq, normalisation, scale, maximum)
     angles = [("tc_eta", modules.eta), ("tc_phi", modules.phi)]
     cells = [f"CALQ_{cell}" for cell in range(TRIGGER_CELLS)]
     known = [(name, angle) for name, angle in angles if angle is not None]

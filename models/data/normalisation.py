@@ -48,7 +48,7 @@ def restore(
     calq: npt.NDArray,
     mode: Normalisation = Normalisation.MSB,
     *,
-    match_sum: bool = False,
+    sums: npt.NDArray | None = None,
     maximum: float | None = None,
 ) -> npt.NDArray[np.float32]:
     """Charges in CALQ counts, shape (n, 48), from what a decoder gives for the modules `calq`.
@@ -56,15 +56,14 @@ def restore(
     Args:
         fractions: decoded cells, shape (n, 48), in units of each module's scale.
         calq: the charges that were encoded, shape (n, 48).
-        match_sum: rescale each module so that its summed charge is that of `calq`; a module whose
-            decoded cells are all zero stays so.
+        sums: rescale each module to this summed charge, shape (n,), in CALQ counts; a module whose
+            decoded cells are all zero stays so.  None to leave it as it is.
         maximum: upper limit of each charge, in CALQ counts; applied last.
     """
     charges = fractions.astype(np.float64) * scale_of(calq, mode)[:, None]
-    if match_sum:
-        sums = charges.sum(axis=1, keepdims=True)
-        expected = calq.sum(axis=1, keepdims=True, dtype=np.float64)
-        charges *= np.divide(expected, sums, out=np.zeros_like(sums), where=sums > 0)
+    if sums is not None:
+        found = charges.sum(axis=1)
+        charges *= np.divide(sums, found, out=np.zeros_like(found), where=found > 0)[:, None]
     if maximum is not None:
         charges = np.minimum(charges, maximum)
     return charges.astype(np.float32)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from models.data.geometry import TRIGGER_CELLS
 from models.keras_backend import keras, qkeras
 from models.networks.conv_mask import KeptPixels
 from models.networks.econ_t_encoder import build_econ_t_encoder
@@ -53,7 +54,7 @@ class Networks:
 
     Attributes:
         encoder: images (n, *arrangement.shape) to latents (n, latent).
-        decoder: latents to images; every pixel in (0, 1).
+        decoder: latents to images; every pixel in [0, 1].
         autoencoder: decoder of encoder.
     """
 
@@ -70,7 +71,7 @@ def build_networks(spec: ModelSpec) -> Networks:
     """
     chip = spec.econ_t
     encoder = build_econ_t_encoder(chip.latent_bits) if chip else _build_encoder(spec)
-    decoder = _build_decoder(spec)
+    decoder = _build_dense_decoder(spec) if spec.decoder else _build_mirror(spec)
     autoencoder = keras.Model(encoder.input, decoder(encoder.output), name="autoencoder")
     return Networks(encoder, decoder, autoencoder)
 
@@ -153,7 +154,7 @@ def _pixel_constraint(spec: ModelSpec) -> KeptPixels | None:
     return KeptPixels(kept.ravel().tolist(), limit)
 
 
-def _build_decoder(spec: ModelSpec) -> keras.Model:
+def _build_mirror(spec: ModelSpec) -> keras.Model:
     sides = [spec.image_side]
     for convolution in spec.convolutions:
         sides.append(convolution.output_side(sides[-1]))
@@ -183,6 +184,27 @@ def _build_decoder(spec: ModelSpec) -> keras.Model:
     if spec.image.channels_first:
         x = keras.layers.Permute((3, 1, 2), name="channels_first")(x)
     images = keras.layers.Activation("sigmoid", name="decoder_output")(x)
+    return keras.Model(latents, images, name="decoder")
+
+
+def _build_dense_decoder(spec: ModelSpec) -> keras.Model:
+    """Latents to images whose pixels are the trigger cells' shares of the charge."""
+    assert spec.decoder is not None
+    latents = x = keras.layers.Input((spec.latent,), name="decoder_input")
+    for index, width in enumerate(spec.decoder.widths):
+        x = keras.layers.Dense(width, spec.decoder.activation, name=f"de_dense_{index}")(x)
+    shares = keras.layers.Dense(TRIGGER_CELLS, "softmax", name="decoder_shares")(x)
+    # a fixed matrix, since every tool that reads the network knows dense layers
+    image = spec.image
+    shown = image.to_images(np.eye(TRIGGER_CELLS, dtype=np.float32))
+    pixels = keras.layers.Dense(
+        int(np.prod(image.shape)),
+        use_bias=False,
+        trainable=False,
+        kernel_initializer=keras.initializers.Constant(shown.reshape(TRIGGER_CELLS, -1)),
+        name="decoder_pixels",
+    )(shares)
+    images = keras.layers.Reshape(image.shape, name="decoder_output")(pixels)
     return keras.Model(latents, images, name="decoder")
 
 

@@ -146,8 +146,23 @@ class Copies(StrictRecord):
     occupancy_up_to: Annotated[int, Field(ge=0, le=48)]
 
 
+class DenseDecoder(StrictRecord):
+    """A decoder of dense layers that gives each trigger cell's share of the module's charge.
+
+    It runs off the detector, so its size costs no hardware there.  The shares, by a softmax, add up
+    to 1; the receiver scales them to the summed charge that the chip sends beside the latents.
+
+    Attributes:
+        widths: of the hidden layers, in order.
+        activation: of the hidden layers, a Keras activation by name.
+    """
+
+    widths: Annotated[tuple[PositiveInt, ...], _YAML_LIST]
+    activation: Literal["relu", "elu", "gelu", "swish", "tanh"] = "relu"
+
+
 class ModelSpec(StrictRecord):
-    """One autoencoder: encoder, mirrored decoder, and how it is trained.
+    """One autoencoder: encoder, decoder, and how it is trained.
 
     Attributes:
         name: stem of its YAML file.
@@ -157,6 +172,7 @@ class ModelSpec(StrictRecord):
         convolutions: the encoder's convolutions in order; may be empty.
         dense: widths of the dense layers between the convolutions and the latent layer.
         latent: number of encoder outputs.
+        decoder: a decoder of its own kind; null for the mirror of the encoder.
         loss: a name that models.training.losses.get_loss knows.
         optimizer: a Keras optimizer by name.
         learning_rate: of the optimizer; its own default where null.
@@ -177,6 +193,7 @@ class ModelSpec(StrictRecord):
     convolutions: Annotated[tuple[Convolution, ...], _YAML_LIST] = ()
     dense: Annotated[tuple[PositiveInt, ...], _YAML_LIST] = ()
     latent: PositiveInt = 16
+    decoder: DenseDecoder | None = None
     loss: str = "telescopeMSE"
     optimizer: str = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None

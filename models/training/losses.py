@@ -6,6 +6,9 @@
 `sinkhorn`: cost of the entropy-regularised transport between the two modules' normalised charges,
     over the distances between trigger cells; it tends to the earth mover's distance.  A colon and
     a number set the regularisation, in half pitches: `sinkhorn:0.2`.
+`sinkhorn_divergence`: the debiased Sinkhorn divergence of the modules' charge shares
+    (models/training/sinkhorn_divergence.py), much faster; `sinkhorn_divergence:0.5` sets the
+    regularisation, in half pitches.
 `emd_cnn:FILE`: the earth mover's distance as a network has learned it
     (models/training/emd_cnn.py); FILE is the one that `python -m flows emd-cnn` wrote.
 Any other name is a Keras loss, applied to each image as one vector.
@@ -24,6 +27,7 @@ from hw.foundation.strict_config import did_you_mean
 from models.data.geometry import ARRANGEMENTS, HALF_PITCH_CM, Arrangement, cell_distances
 from models.keras_backend import keras, tf
 from models.training.emd_cnn import load_emd_cnn
+from models.training.sinkhorn_divergence import DEFAULT_REGULARISATION, SinkhornDivergence
 from models.training.telescope import sector_sums, supercell_sums, supercell_weights
 
 Loss = Callable[[Any, Any], tf.Tensor]
@@ -34,7 +38,7 @@ _TELESCOPE = {
     "telescopeMSE663": ("6x6x3", "6x6x3_tp"),
     "telescopeMSE8x8": ("8x8",),
 }
-_OWN = ("weightedMSE", "telescopeMSE", "sinkhorn", "emd_cnn:FILE")
+_OWN = ("weightedMSE", "telescopeMSE", "sinkhorn", "sinkhorn_divergence", "emd_cnn:FILE")
 
 SINKHORN_REGULARISATION = 0.5 / HALF_PITCH_CM  # in half pitches; the reference's is 0.5 cm
 _SINKHORN_STEPS = 1000  # at most, at the regularisation above; at smaller ones in proportion
@@ -52,11 +56,11 @@ def get_loss(name: str, arrangement: str) -> Loss:
             follows the colon is no such number or file.
     """
     image = ARRANGEMENTS[arrangement]
-    kind, colon, _ = name.partition(":")
+    kind = name.partition(":")[0]
     if kind == "emd_cnn":
         return _of_cells(load_emd_cnn(_file_of(name)), image, kind)
-    if kind == "sinkhorn":
-        return _of_cells(_sinkhorn(name) if colon else Sinkhorn(), image, kind)
+    if kind in _BY_REGULARISATION:
+        return _of_cells(_regularised(name), image, kind)
     if name in _TELESCOPE and arrangement not in _TELESCOPE[name]:
         raise InputError(
             f"loss '{name}' is for images {' and '.join(_TELESCOPE[name])}, not {arrangement}; "
@@ -71,7 +75,7 @@ def get_loss(name: str, arrangement: str) -> Loss:
 
 def ignores_sum(name: str) -> bool:
     """Whether the loss `name` compares shapes alone, so that a decoder's summed charge is free."""
-    return name.partition(":")[0] in ("sinkhorn", "emd_cnn")
+    return name.partition(":")[0] in (*_BY_REGULARISATION, "emd_cnn")
 
 
 def file_of_loss(name: str) -> Path | None:
@@ -89,13 +93,17 @@ def _file_of(name: str) -> Path:
     return Path(file)
 
 
-def _sinkhorn(name: str) -> "Sinkhorn":
+def _regularised(name: str) -> Loss:
+    kind, colon, number = name.partition(":")
+    loss, usual = _BY_REGULARISATION[kind]
+    if not colon:
+        return loss(usual)
     try:
-        return Sinkhorn(float(name.partition(":")[2]))
+        return loss(float(number))
     except ValueError as error:
         raise InputError(
             f"loss '{name}': after the colon stands the regularisation in half pitches, such as "
-            f"sinkhorn:{SINKHORN_REGULARISATION:.2g} ({error})"
+            f"{kind}:{usual:.2g} ({error})"
         ) from error
 
 
@@ -229,6 +237,13 @@ def _sensitivities(plan: tf.Tensor, distances: tf.Tensor) -> tuple[tf.Tensor, tf
     y = tf.linalg.solve(system, column_means - columns @ row_means)
     x = row_means - rows @ y
     return tf.squeeze(x, axis=2), tf.squeeze(y, axis=2)
+
+
+# losses that a regularisation may follow: how each is made, and its usual regularisation
+_BY_REGULARISATION: dict[str, tuple[Callable[[float], Loss], float]] = {
+    "sinkhorn": (Sinkhorn, SINKHORN_REGULARISATION),
+    "sinkhorn_divergence": (SinkhornDivergence, DEFAULT_REGULARISATION),
+}
 
 
 def _keras_loss(name: str) -> Loss:

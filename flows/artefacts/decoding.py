@@ -1,0 +1,44 @@
+"""From what a decoder gives back to charges: shares of a module, scaled as the receiver can."""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from models.data.normalisation import Normalisation, restore
+from testbench.econ_t.float_codes import SUM_9_BIT
+from testbench.econ_t.received import to_counts
+
+
+class ChargeScale(StrEnum):
+    """What the summed charge of a decoded module is.
+
+    NETWORK: whatever the decoder gives, in units of the module's scale.
+    SUM: the exact sum of the module that was encoded.
+    SENT_SUM: the sum that the chip sends beside the latents, a 9-bit code (5E4M).
+    """
+
+    NETWORK = "network"
+    SUM = "sum"
+    SENT_SUM = "sent sum"
+
+
+def decoded_charges(
+    fractions: npt.NDArray,
+    calq: npt.NDArray,
+    normalisation: Normalisation,
+    scale: ChargeScale,
+    maximum: float | None,
+) -> npt.NDArray[np.float32]:
+    """Charges in CALQ counts, shape (n, 48), from decoded cells, shape (n, 48).
+
+    Args:
+        calq: the charges that were encoded, shape (n, 48).
+        maximum: upper limit of each charge in CALQ counts; None for no limit.
+    """
+    sums: npt.NDArray | None = None
+    if scale is ChargeScale.SUM:
+        sums = calq.sum(axis=1, dtype=np.float64)
+    elif scale is ChargeScale.SENT_SUM:
+        sums = SUM_9_BIT.decode_centre(SUM_9_BIT.encode(to_counts(calq).sum(axis=1)))
+    return restore(fractions, calq, normalisation, sums=sums, maximum=maximum)
