@@ -1,22 +1,35 @@
-"""Comparison of the golden model with recorded output links, folder by folder."""
+"""Comparison of the golden model with recorded output links, folder by folder.
 
-from dataclasses import dataclass
+A recording is a folder with registers (`init.yaml`) and output links (`testOutput.csv`); its input
+links (`testInput.csv`) lie in it or in a folder above it, where they serve several recordings.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from hw.foundation.errors import InputError
+from testbench.econ_t.best_choice import best_choice_frames
 from testbench.econ_t.frames import WORD_BITS, Field
-from testbench.econ_t.golden_model import transmit
+from testbench.econ_t.golden_model import charges, transmit
 from testbench.econ_t.links import (
     INPUT_COLUMN,
     INPUT_LINKS,
     OUTPUT_COLUMN,
     OUTPUT_LINKS,
     Words,
+    bunch_crossings,
+    output_headers,
     read_link_csv,
 )
-from testbench.econ_t.output_buffer import TRUNCATED, WORDS_PER_LINK, Transmission
+from testbench.econ_t.output_buffer import (
+    TRUNCATED,
+    WORDS_PER_LINK,
+    Transmission,
+    send_at_once,
+)
 from testbench.econ_t.register_file import read_register_file
 from testbench.econ_t.registers import Algorithm, Registers
 
@@ -40,11 +53,13 @@ class Verdict:
     """What was found in one folder.
 
     Attributes:
-        name: of the folder.
+        name: of the recording.
         algorithm: its title; None where the registers cannot be read.
         etx: output links in use.
         exact: rows of the output that agree in every bit, of `total`.
+        unrecorded: bunch crossings of the input beyond the end of the recording.
         difference: the first one, if any.
+        cause: why the recording differs, where it is known.
         reason: why the folder could not be compared, if so.
         ignored: keys of the register file that mean nothing to the model.
     """
@@ -54,7 +69,9 @@ class Verdict:
     etx: int | None = None
     exact: int = 0
     total: int = 0
+    unrecorded: int = 0
     difference: Difference | None = None
+    cause: str | None = None
     reason: str | None = None
     ignored: tuple[str, ...] = ()
 
@@ -63,73 +80,183 @@ class Verdict:
         return self.reason is None and self.exact == self.total > 0
 
 
-def folders_to_check(folder: Path) -> list[Path]:
-    """The folders in `folder`, by name; also links that lead to none, which can only fail.
+@dataclass(frozen=True)
+class Recording:
+    """A folder to check.
 
-    Hidden folders are left out if they hold none of the files compared.
+    Attributes:
+        folder: with registers and output links.
+        name: its path below the folder that was searched.
+        input_file: input links.
+    """
+
+    folder: Path
+    name: str
+    input_file: Path
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was found below a folder.
+
+    Attributes:
+        recordings: in order of their names.
+        skipped: names of folders without any recording in them.
+    """
+
+    recordings: tuple[Recording, ...]
+    skipped: tuple[str, ...]
+
+
+def find_recordings(folder: Path) -> Search:
+    """The recordings in a folder: itself, and those in all folders below it.
+
+    A folder that holds registers is a recording, and one that holds output links unless recordings
+    lie below it.  Of the folders beside input links every one is, also a link that leads to none,
+    which can only fail.  Hidden folders without registers or output links are left out.
 
     Raises:
-        InputError: no such folder, or none in it.
+        InputError: a folder cannot be read, or none holds a recording.
+    """
+    above = folder.resolve().parent / INPUT_FILE
+    search = _search(folder, folder.resolve().name, above if above.exists() else None, frozenset())
+    if not search.recordings:
+        raise InputError(
+            f"{folder}: holds no recording to check; each is a folder with {REGISTER_FILE} and "
+            f"{OUTPUT_FILE}, {INPUT_FILE} in it or above it"
+        )
+    return search
+
+
+def _search(folder: Path, name: str, inputs: Path | None, above: frozenset[Path]) -> Search:
+    """Search a folder and what is below it.
+
+    Args:
+        name: of the folder; those below it are named by their path from the folder searched first.
+        inputs: the input links above it.
+        above: the folders above it, where links could lead in circles.
     """
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise InputError(f"{folder}: cannot be read as a folder: {error.strerror}") from error
-    sets = [
-        path
-        for path in entries
-        if path.is_dir() or (path.is_symlink() and not path.exists())
-        if not path.name.startswith(".") or _holds_set(path)
-    ]
-    if not sets:
-        raise InputError(
-            f"{folder}: holds no folder to check; each needs {REGISTER_FILE} and {OUTPUT_FILE}, "
-            f"beside {INPUT_FILE}"
-        )
-    return sets
+    own = folder / INPUT_FILE
+    own_inputs = own if own.exists() else inputs
+    recordings: list[Recording] = []
+    skipped: list[str] = []
+    itself = Recording(folder, name, own_inputs or folder.parent / INPUT_FILE)
+    if (folder / REGISTER_FILE).exists():
+        recordings.append(itself)
+    group = own.exists() and not recordings
+    inside = above | {folder.resolve()}
+    for path in entries:
+        dangling = path.is_symlink() and not path.exists()
+        if not (path.is_dir() or dangling) or path.resolve() in inside:
+            continue
+        if path.name.startswith(".") and not _holds_recording(path):
+            continue
+        inner = f"{name}/{path.name}" if above else path.name
+        found = Search((), ()) if dangling else _search(path, inner, own_inputs, inside)
+        if group and not found.recordings:
+            recordings.append(Recording(path, inner, own))
+        elif not found.recordings:
+            skipped.append(inner)
+        recordings += found.recordings
+        skipped += found.skipped if found.recordings else ()
+    if not recordings and (folder / OUTPUT_FILE).exists():
+        recordings.append(itself)
+    return Search(tuple(recordings), tuple(skipped))
 
 
-def _holds_set(folder: Path) -> bool:
+def _holds_recording(folder: Path) -> bool:
     return (folder / REGISTER_FILE).exists() or (folder / OUTPUT_FILE).exists()
 
 
-def read_inputs(folder: Path) -> Words:
-    """Input words, shape (n, 12), of a set of folders. Raises InputError as `read_link_csv`."""
-    return read_link_csv(folder / INPUT_FILE, INPUT_COLUMN, INPUT_LINKS)
+def read_input_file(file: Path) -> Words:
+    """Input words, shape (n, 12), of a file. Raises InputError as `read_link_csv`."""
+    return read_link_csv(file, INPUT_COLUMN, INPUT_LINKS)
+
+
+def check_recordings(recordings: Iterable[Recording]) -> Iterator[Verdict]:
+    """Compare the golden model with recordings, one after the other."""
+    inputs: dict[Path, Words | str] = {}  # of each input file, or why it cannot be read
+    for recording in recordings:
+        file = recording.input_file
+        if file not in inputs:
+            try:
+                inputs[file] = read_input_file(file)
+            except InputError as error:
+                inputs[file] = str(error)
+        words = inputs[file]
+        if isinstance(words, str):
+            yield Verdict(recording.name, reason=words)
+        else:
+            yield replace(check_folder(recording.folder, words), name=recording.name)
 
 
 def check_folder(folder: Path, inputs: Words) -> Verdict:
-    """Compare the golden model with one folder's output links."""
+    """Compare the golden model with one folder's output links, as far as they were recorded.
+
+    Args:
+        inputs: input words, shape (n, 12).
+    """
     verdict = Verdict(folder.name)
     try:
         file = read_register_file(folder / REGISTER_FILE)
-        verdict = Verdict(
-            folder.name,
-            algorithm_title(file.registers),
-            file.registers.etx,
+        registers = file.registers
+        verdict = replace(
+            verdict,
+            algorithm=algorithm_title(registers),
+            etx=registers.etx,
             total=len(inputs),
             ignored=file.ignored,
         )
         expected = read_link_csv(folder / OUTPUT_FILE, OUTPUT_COLUMN, OUTPUT_LINKS)
-        transmission = transmit(inputs, file.registers)
-        if not len(inputs) <= len(expected) <= len(transmission.links):
+        transmission = transmit(inputs, registers)
+        if len(expected) > len(transmission.links):
             raise InputError(
                 f"{folder / OUTPUT_FILE}: {len(expected)} rows for the {len(inputs)} bunch "
                 f"crossings of {INPUT_FILE}"
             )
     except InputError as error:
-        return _with(verdict, reason=str(error))
-    agree = (transmission.links[: len(expected)] == expected).all(axis=1)
-    return _with(
+        return replace(verdict, reason=str(error))
+    differing = (transmission.links[: len(expected)] != expected).any(axis=1)
+    verdict = replace(
         verdict,
-        exact=int(agree.sum()),
+        exact=len(expected) - int(differing.sum()),
         total=len(expected),
-        difference=None if agree.all() else first_difference(transmission, expected),
+        unrecorded=max(len(inputs) - len(expected), 0),
+    )
+    if not differing.any():
+        return verdict
+    return replace(
+        verdict,
+        difference=first_difference(transmission, expected),
+        cause=_known_cause(inputs, registers, expected),
     )
 
 
-def _with(verdict: Verdict, **changes: object) -> Verdict:
-    return Verdict(**{**vars(verdict), **changes})  # type: ignore[arg-type]
+def _known_cause(inputs: Words, registers: Registers, expected: Words) -> str | None:
+    """Why a recording that differs does so, if all of it is as another emulator sends it."""
+    if registers.algorithm is not Algorithm.BEST_CHOICE:
+        return None
+    frames = best_choice_frames(
+        charges(inputs, registers),
+        output_headers(bunch_crossings(inputs)),
+        registers.etx,
+        registers.effective_drop_lsb,
+        registers.use_sum,
+        chip=registers.chip,
+        send_zeros=False,
+    )
+    earlier = send_at_once(frames, registers.etx).links[: len(expected)]
+    exact = (transmit(inputs, registers).links[: len(expected)] == expected).all(axis=1)
+    if not (exact | (earlier == expected).all(axis=1)).all():
+        return None
+    return (
+        "only bunch crossings differ in which a chosen charge is 0: the code of such a charge was "
+        "left out by the emulator until April 2022"
+    )
 
 
 def algorithm_title(registers: Registers) -> str:
