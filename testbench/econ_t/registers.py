@@ -113,7 +113,7 @@ def encoder_cells() -> tuple[int, ...]:
 
 
 def autoencoder_registers(
-    weights: EncoderWeights, etx: int = 5, latent_bits: int | None = None, chip: Chip = Chip.P1
+    weights: EncoderWeights, etx: int = 5, latent_bits: int | None = None
 ) -> Registers:
     """Registers that send the encoder's latents from a high-density module.
 
@@ -125,7 +125,6 @@ def autoencoder_registers(
         raise ValueError(f"etx must be 1 to {OUTPUT_LINKS}, found {etx}")
     bits = latent_bits or LATENT_BITS_OF_ELINKS[min(etx, max(LATENT_BITS_OF_ELINKS))]
     return Registers(
-        chip=chip,
         algorithm=Algorithm.AUTOENCODER,
         high_density=True,
         mux=tuple(_INPUT_OF_CELL[cell] for cell in encoder_cells()),
