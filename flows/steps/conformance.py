@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from testbench.econ_t.conformance import check_recordings, find_recordings
+    from testbench.econ_t.conformance import check_recordings
+    from testbench.econ_t.recordings import find_recordings
 
     search = find_recordings(arguments.folder)
     width = max(len(_one_line(recording.name)) for recording in search.recordings)

@@ -10,21 +10,20 @@ import numpy.typing as npt
 from hw.foundation.errors import InputError
 from models.data.geometry import TRIGGER_CELLS
 from models.networks.econ_t_formats import LATENT_BITS_OF_ELINKS
-from testbench.econ_t.conformance import (
-    OUTPUT_FILE,
-    REGISTER_FILE,
-    find_recordings,
-    read_input_file,
-)
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.float_codes import CHARGE
 from testbench.econ_t.links import (
     BX_PER_ORBIT,
-    OUTPUT_COLUMN,
     OUTPUT_LINKS,
     Words,
     pack,
-    read_link_csv,
+)
+from testbench.econ_t.recordings import (
+    OUTPUT_FILE,
+    REGISTER_FILE,
+    find_recordings,
+    read_inputs,
+    read_outputs,
 )
 from testbench.econ_t.register_file import read_registers
 from testbench.econ_t.registers import (
@@ -112,11 +111,13 @@ def recorded_sets(folder: Path) -> list[BlockSet]:
         registers = read_registers(recording.folder / REGISTER_FILE)
         if registers.algorithm is not Algorithm.AUTOENCODER:
             continue
-        recorded = recording.folder / OUTPUT_FILE
-        links = read_link_csv(recorded, OUTPUT_COLUMN, OUTPUT_LINKS)
-        words = read_input_file(recording.input_file)
+        links = read_outputs(recording.folder)
+        words = read_inputs(recording.input_file)
         if len(links) > len(words):
-            raise InputError(f"{recorded}: {len(links)} rows for {len(words)} bunch crossings")
+            raise InputError(
+                f"{recording.folder / OUTPUT_FILE}: {len(links)} rows for {len(words)} bunch "
+                "crossings"
+            )
         sets.append(BlockSet(recording.name, registers, words[: len(links)], links=links))
     return sets
 

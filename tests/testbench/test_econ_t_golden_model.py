@@ -11,18 +11,14 @@ from hypothesis import strategies as st
 
 from hw.foundation.errors import InputError
 from testbench.econ_t.autoencoder_frame import autoencoder_frames, data_bits, masked_bits
-from testbench.econ_t.conformance import (
-    check_folder,
-    check_recordings,
-    find_recordings,
-    read_input_file,
-)
+from testbench.econ_t.conformance import check_folder, check_recordings
 from testbench.econ_t.converter import calibrate, convert
 from testbench.econ_t.encoder import conv_codes, image, latent_codes
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.golden_model import autoencoder_stages, charges, transmit
 from testbench.econ_t.links import pack
 from testbench.econ_t.output_buffer import send_at_once
+from testbench.econ_t.recordings import find_recordings, read_inputs
 from testbench.econ_t.register_file import read_registers
 from testbench.econ_t.registers import (
     Algorithm,
@@ -301,7 +297,7 @@ def test_what_is_not_known_is_refused() -> None:
 @needs_vectors
 @pytest.mark.shared
 def test_every_recorded_vector_is_exact() -> None:
-    inputs = read_input_file(VECTORS / "testInput.csv")
+    inputs = read_inputs(VECTORS / "testInput.csv")
     verdicts = [check_folder(path, inputs) for path in sorted(VECTORS.iterdir()) if path.is_dir()]
     assert len(verdicts) >= 10
     assert [verdict for verdict in verdicts if not verdict.passed] == []
@@ -327,7 +323,7 @@ def test_charges_are_those_of_the_training_data() -> None:
     registers = read_registers(VECTORS / "AE" / "init.yaml")
     ours = autoencoder_registers(random_weights(0))
     assert (ours.mux, ours.high_density) == (registers.mux, registers.high_density)
-    calq = charges(read_input_file(VECTORS / "testInput.csv"), registers)
+    calq = charges(read_inputs(VECTORS / "testInput.csv"), registers)
     with (SHARED / "nElinks_5" / "ttbar_pu200_module.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     cells = np.array([[int(row[f"CALQ_{cell}"]) for cell in range(48)] for row in rows])
