@@ -19,7 +19,7 @@ flow package option set /SCVerify/INVOKE_ARGS \
 
 solution file add $folder/firmware/econ_t_block.cpp
 solution file add $folder/firmware/econt_encoder.cpp
-solution file add $folder/econ_t_bench.cpp -exclude true
+solution file add $folder/block_bench.cpp -exclude true
 
 # One module a clock: every loop is unrolled (hls4ml's layers carry no pragmas for that) and every
 # array is held in registers, the largest having 2048 elements.

@@ -381,6 +381,8 @@ def test_the_script_names_files_and_ports_that_exist(block: Block) -> None:
     assert [file.name for file in added] == ["econ_t_block.cpp", "econt_encoder.cpp", BENCH.name]
     assert all(file.is_file() for file in added)
     assert ("solution", "design", "set", TOP, "-top") in called
+    flags = next(words[3] for words in called if words[2:3] == ("Input/CompilerFlags",))
+    assert flags == "-DECON_T_PRODUCTION=0"
     assert any(words[:4] == ("solution", "library", "add", "nangate-45nm_beh") for words in called)
     [invocation] = [words[-1] for words in called if "/SCVerify/INVOKE_ARGS" in words]
     stimulus, _, expected = invocation.split()
