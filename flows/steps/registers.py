@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     writing = actions.add_parser(
         "export",
         help="write a register file that makes the chip run an encoder",
-        description="Write a complete register file: encoder weights and all other settings.",
+        description="Write a complete register file: encoder weights and all other settings, in "
+        "the layout of their chip.",
     )
     writing.add_argument("file", type=Path, metavar="INIT_YAML", help="register file to write")
     origin = writing.add_mutually_exclusive_group(required=True)
@@ -70,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="register file to take all settings but the weights from; default: those of a "
         "high-density module in the training data's cell order",
+    )
+    writing.add_argument(
+        "--chip",
+        choices=("p1", "production"),
+        default=None,
+        help="generation of the chip, the prototype ECON-T-P1 or the production ECON-T; default: "
+        "that of --registers, or p1",
     )
     writing.add_argument(
         "--etx",
@@ -156,7 +164,7 @@ def _latent_bits(registers: "Registers") -> int:
 def _export(arguments: argparse.Namespace) -> None:
     from testbench.econ_t.links import OUTPUT_LINKS
     from testbench.econ_t.register_file import read_registers, write_registers
-    from testbench.econ_t.registers import Algorithm, autoencoder_registers, latent_mask
+    from testbench.econ_t.registers import Algorithm, Chip, autoencoder_registers, latent_mask
     from testbench.econ_t.weight_file import read_weights
 
     for option, value, largest in (
@@ -186,6 +194,8 @@ def _export(arguments: argparse.Namespace) -> None:
         )
         if bits:
             registers = replace(registers, output_mask=latent_mask(bits))
+    if arguments.chip:
+        registers = replace(registers, chip=Chip(arguments.chip))
     write_registers(arguments.file, registers)
     print(f"{arguments.file}: encoder on {registers.etx} eTx")
 

@@ -1,10 +1,13 @@
 # The ECON-T block from C++ to RTL with Catapult:  catapult -shell -file build_prj.tcl
 #
-# `target.tcl` beside this file sets clock_period_ns and library.
+# `target.tcl` beside this file sets clock_period_ns and library.  To make the block of the
+# production chip, set production to 1; the stimulus in `tb_data` is for the ECON-T-P1.
 set folder [file dirname [file normalize [info script]]]
 source $folder/target.tcl
+if {![info exists production]} { set production 0 }
 
 options set Input/CppStandard {c++17}
+options set Input/CompilerFlags "-DECON_T_PRODUCTION=$production"
 options set Input/SearchPath $folder/firmware -append
 options set Output/OutputVerilog true
 project new -name econ_t_block_prj
@@ -16,7 +19,7 @@ flow package option set /SCVerify/INVOKE_ARGS \
 
 solution file add $folder/firmware/econ_t_block.cpp
 solution file add $folder/firmware/econt_encoder.cpp
-solution file add $folder/econ_t_bench.cpp -exclude true
+solution file add $folder/block_bench.cpp -exclude true
 
 # One module a clock: every loop is unrolled (hls4ml's layers carry no pragmas for that) and every
 # array is held in registers, the largest having 2048 elements.

@@ -31,8 +31,10 @@ inline void calibrate(const input_link_t links[INPUT_LINKS], bool high_density,
     for (int i = 0; i < 1 << select_t::width; i++) {
         codes[i] = 0;
         if (i < CELLS) {
-            // the first code of a link is in its lowest bits
-            codes[i] = links[i / CODES_PER_LINK].slc<CODE_BITS>(CODE_BITS * (i % CODES_PER_LINK));
+            // the first code of a link is in its lowest bits, in the production chip in its highest
+            const int place = i % CODES_PER_LINK;
+            codes[i] = links[i / CODES_PER_LINK].slc<CODE_BITS>(
+                CODE_BITS * (PRODUCTION ? CODES_PER_LINK - 1 - place : place));
         }
     }
 #pragma hls_unroll yes

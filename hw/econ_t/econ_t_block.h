@@ -9,7 +9,8 @@
 //   links_in      link words without their headers, the first code in the lowest bits
 //   crossing      number of the bunch crossing in its orbit, 0 to 3563
 //   high_density  density of the module
-//   mux           code that feeds each input of the encoder; 48 to 63: code 0
+//   mux           code that feeds each input of the encoder; 48 to 63: code 0.  The codes of a link
+//                 are numbered from its lowest bits on, in the production chip from its highest
 //   calibration   factor of each input, 2048 = 1
 //   conv_kernel   by row, column, filter; as all weights in the order of the registers
 //   dense_kernel  by output, input

@@ -8,7 +8,14 @@
 #include <ac_fixed.h>
 #include <ac_int.h>
 
+// Generation of the chip: 0 is the ECON-T-P1, 1 the production chip.
+#ifndef ECON_T_PRODUCTION
+#define ECON_T_PRODUCTION 0
+#endif
+
 namespace econ_t {
+
+constexpr bool PRODUCTION = ECON_T_PRODUCTION;
 
 constexpr int INPUT_LINKS = 12;
 constexpr int CODES_PER_LINK = 4;

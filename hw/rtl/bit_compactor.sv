@@ -1,8 +1,8 @@
 // Moves the bits that `keep` selects together at the low end, in order; the rest is 0; combinational.
 //
 // A kept bit moves down by the number of bits removed below it, one binary digit of that number in
-// each step. Which bits move depends on `keep` alone. Moving by small digits first never lets two
-// kept bits meet (the "compress" operation of H. S. Warren, Hacker's Delight, section 7-4).
+// each step. Moving by small digits first never lets two kept bits meet (the "compress" operation
+// of H. S. Warren, Hacker's Delight, section 7-4).
 module bit_compactor #(
     parameter int WIDTH = 144
 ) (
@@ -12,24 +12,28 @@ module bit_compactor #(
 );
   localparam int STEPS = $clog2(WIDTH);
 
-  logic [STEPS-1:0][WIDTH-1:0] moves;  // places whose bit moves down by 2**s in step s
-  always_comb begin
-    logic [WIDTH-1:0] kept;  // places of the kept bits after the steps so far
-    logic [WIDTH-1:0] gaps;  // a removed bit is right below; in step s every 2**s-th one counts
-    logic [WIDTH-1:0] odd;   // places with an odd number of these gaps up to them
-    kept = keep;
-    gaps = ~keep << 1;
-    for (int s = 0; s < STEPS; s++) begin
-      odd = gaps;
-      for (int p = 0; p < STEPS; p++) odd = odd ^ (odd << (1 << p));
-      moves[s] = odd & kept;
-      kept = (kept ^ moves[s]) | (moves[s] >> (1 << s));
-      gaps = gaps & ~odd;
-    end
-  end
+  // before each step, and after the last: places of the kept bits, the bits, and where a removed
+  // bit is right below
+  logic [STEPS:0][WIDTH-1:0] kept, bits, gaps;
+  assign kept[0] = keep;
+  assign bits[0] = d & keep;
+  assign gaps[0] = ~keep << 1;
 
-  always_comb begin
-    q = d & keep;
-    for (int s = 0; s < STEPS; s++) q = (q & ~moves[s]) | ((q & moves[s]) >> (1 << s));
+  for (genvar step = 0; step < STEPS; step++) begin : g_step
+    compactor_step #(
+        .WIDTH   (WIDTH),
+        .DISTANCE(1 << step)
+    ) move (
+        .kept     (kept[step]),
+        .bits     (bits[step]),
+        .gaps     (gaps[step]),
+        .kept_next(kept[step+1]),
+        .bits_next(bits[step+1]),
+        .gaps_next(gaps[step+1])
+    );
   end
+  assign q = bits[STEPS];
+
+  logic unused;
+  assign unused = ^{kept[STEPS], gaps[STEPS]};
 endmodule

@@ -3,8 +3,11 @@
 // LATENCY clocks: 0 is combinational, 1 registers the results, 2 (and more) the calibrated charges
 // too. An encoder input is floor(CALQ * 2**7 / 2**n), n the position of the sum's leading one, at
 // most 21: as CALQ does not exceed the sum, it is below 2**(n+1) and the input fits 8 bits.
+// Selectors number the codes of an input link from the lowest bits on in the ECON-T-P1, and from
+// the highest on in the production chip (PRODUCTION).
 module converter #(
-    parameter int LATENCY = 2
+    parameter int LATENCY    = 2,
+    parameter bit PRODUCTION = 0
 ) (
     input  logic                                                           clock,
     input  logic                                                           reset,
@@ -38,7 +41,13 @@ module converter #(
 
   // selectors beyond the last input (48 to 63) select code 0
   logic [SOURCES-1:0][econ_t_pkg::CODE_BITS-1:0] sources;
-  assign sources = (SOURCES * econ_t_pkg::CODE_BITS)'(codes);
+  for (genvar i = 0; i < SOURCES; i++) begin : g_source
+    if (i < CELLS) begin : g_code
+      assign sources[i] = codes[PRODUCTION?i^(econ_t_pkg::LINK_CELLS-1) : i];
+    end else begin : g_none
+      assign sources[i] = '0;
+    end
+  end
 
   logic [CELLS-1:0][CALQ_BITS-1:0] calq, registered_calq;
   for (genvar tc = 0; tc < CELLS; tc++) begin : g_calibrate

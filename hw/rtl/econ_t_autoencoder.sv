@@ -1,10 +1,12 @@
 // The autoencoder's whole data path, from input links to output links, one bunch crossing each clock.
 //
 // Latency in clocks: CONVERTER_LATENCY + ENCODER_LATENCY + FORMATTER_LATENCY, 5 as set here.
+// PRODUCTION chooses the generation of the chip: 0 is the ECON-T-P1.
 module econ_t_autoencoder #(
     parameter int CONVERTER_LATENCY = 2,
     parameter int ENCODER_LATENCY   = 2,
     parameter int FORMATTER_LATENCY = 1,
+    parameter bit PRODUCTION        = 0,
     parameter bit TMR               = 0
 ) (
     input  logic                                                           clock,
@@ -43,7 +45,7 @@ module econ_t_autoencoder #(
   );
   always_ff @(posedge clock) read_data <= unregistered_read_data;
 
-  // input links: four codes each, the lowest bits first
+  // input links: four codes each, numbered from the lowest bits on
   logic [econ_t_pkg::INPUT_LINKS-1:0][LINK_CELLS*CODE_BITS-1:0] codes;
   logic [econ_t_pkg::INPUT_LINKS-1:0][LINK_HEADER_BITS-1:0] link_headers;
   for (genvar link = 0; link < econ_t_pkg::INPUT_LINKS; link++) begin : g_link
@@ -71,7 +73,8 @@ module econ_t_autoencoder #(
   logic [econ_t_pkg::SUM_CODE_BITS-1:0] sum_code, delayed_sum_code;
   logic [econ_t_pkg::CELLS-1:0][econ_t_pkg::INPUT_BITS-1:0] inputs;
   converter #(
-      .LATENCY(CONVERTER_LATENCY)
+      .LATENCY   (CONVERTER_LATENCY),
+      .PRODUCTION(PRODUCTION)
   ) converter (
       .clock       (clock),
       .reset       (reset),

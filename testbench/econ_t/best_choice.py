@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.float_codes import CHARGE, SUM_8_BIT
-from testbench.econ_t.frames import Column, Frames, compact, fixed_frames
+from testbench.econ_t.frames import Column, Frames, compact, fixed_frames, map_column
 from testbench.econ_t.links import short_headers
+from testbench.econ_t.registers import Chip
 
 HEADER_BITS = 4
 ADDRESS_BITS = 6
@@ -58,12 +59,18 @@ def ranking(charges: Integers) -> Integers:
 
 
 def best_choice_frames(
-    calq: Integers, headers: Integers, etx: int, drop_lsb: int, use_sum: bool
+    calq: Integers,
+    headers: Integers,
+    etx: int,
+    drop_lsb: int,
+    use_sum: bool,
+    *,
+    chip: Chip = Chip.P1,
+    send_zeros: bool = True,
 ) -> Frames:
-    """Frames of n bunch crossings: header, sum, addresses or bit map, charges.
+    """Frames of n bunch crossings: header, sum, addresses or bit map, charges in cell order.
 
-    Charges saturate to 18 bits before they are ranked and summed.  The chip leaves out the code of
-    a charge that is 0 after the low bits are cut off, though its address is sent.
+    Charges saturate to 18 bits before they are ranked and summed.
 
     Args:
         calq: charges, shape (n, 48), in CALQ counts.
@@ -71,6 +78,9 @@ def best_choice_frames(
         etx: output links, 1 to 13.
         drop_lsb: low bits cut off from each charge before ranking, summing and encoding.
         use_sum: the sum is of all charges instead of those not sent.
+        chip: decides the order of the bit map.
+        send_zeros: False leaves out the code of a chosen charge that is 0 after the low bits are
+            cut off, as the emulator did until April 2022; its address is sent all the same.
     """
     charges = ranked_charges(calq, drop_lsb)
     sent = SENT_OF_LINKS[etx]
@@ -85,7 +95,7 @@ def best_choice_frames(
         addresses = compact(np.broadcast_to(np.arange(TRIGGER_CELLS), best.shape), best)
         columns.append(Column("address", ADDRESS_BITS, addresses[:, :sent]))
     else:
-        columns.append(Column("map bit", 1, best.astype(np.int64)))
-    codes = compact(CHARGE.encode(charges), best & (charges > 0))
+        columns.append(map_column(best, chip))
+    codes = compact(CHARGE.encode(charges), best if send_zeros else best & (charges > 0))
     columns.append(Column("charge", CHARGE.bits, codes[:, :sent]))
     return fixed_frames(columns)

@@ -20,7 +20,7 @@ from testbench.econ_t.block_sets import BlockSet
 from testbench.econ_t.encoder_weights import CONV_BIAS, CONV_KERNEL
 from testbench.econ_t.golden_model import autoencoder_stages
 from testbench.econ_t.links import INPUT_LINKS, LINK_BITS, OUTPUT_LINKS, Words, bunch_crossings
-from testbench.econ_t.registers import OUTPUT_BITS
+from testbench.econ_t.registers import OUTPUT_BITS, Chip
 from testbench.simulators.csim import compile_cpp, execute, processors
 
 BENCH = Path(__file__).with_name("block_bench.cpp")
@@ -91,9 +91,10 @@ class BlockVerdict:
 
 @dataclass(frozen=True)
 class BlockSimulator:
-    """The compiled block."""
+    """The compiled block of one generation of the chip; it takes registers of both."""
 
     program: Path
+    chip: Chip = Chip.P1
 
     def links(self, item: BlockSet) -> Words:
         """Output words, shape (n, 13).
@@ -115,7 +116,7 @@ class BlockSimulator:
     def _run(self, item: BlockSet, answer: np.dtype, *options: str) -> npt.NDArray:
         with tempfile.TemporaryDirectory(prefix="econt-block-") as scratch:
             stimulus, answers = Path(scratch) / "stimulus", Path(scratch) / "answers"
-            stimulus.write_bytes(encode_set(item))
+            stimulus.write_bytes(encode_set(item, self.chip))
             execute([str(self.program), str(stimulus), str(answers), *options])
             found = answers.read_bytes()
         if len(found) != len(item.words) * answer.itemsize:
@@ -126,8 +127,8 @@ class BlockSimulator:
         return np.frombuffer(found, dtype=answer)
 
 
-def encode_set(item: BlockSet) -> bytes:
-    """The set as the bench reads it.
+def encode_set(item: BlockSet, chip: Chip = Chip.P1) -> bytes:
+    """The set as the bench of the block of a generation reads it.
 
     Raises:
         ValueError: its registers hold no weights.
@@ -139,7 +140,7 @@ def encode_set(item: BlockSet) -> bytes:
     settings["crossings"] = len(item.words)
     settings["high_density"] = registers.high_density
     settings["etx"] = registers.etx
-    settings["mux"] = registers.mux
+    settings["mux"] = [chip.select(source) for source in registers.mux]
     settings["calibration"] = registers.calibration
     settings["mask"] = np.frombuffer(
         registers.output_mask.to_bytes(_MASK_WORDS * LINK_BITS // 8, "little"), "<u4"
@@ -154,8 +155,8 @@ def encode_set(item: BlockSet) -> bytes:
     return settings.tobytes() + crossings.tobytes()
 
 
-def compile_block(project: Path, folder: Path) -> BlockSimulator:
-    """Compile the block's project with its bench; results in `folder`.
+def compile_block(project: Path, folder: Path, chip: Chip = Chip.P1) -> BlockSimulator:
+    """Compile the block's project with its bench, for a generation; results in `folder`.
 
     Raises:
         ToolMissing: no g++.
@@ -164,8 +165,9 @@ def compile_block(project: Path, folder: Path) -> BlockSimulator:
     program = folder / "bench"
     includes = [f"-I{path}" for path in include_folders(project)]
     sources = [str(path) for path in source_files(project, BENCH.name)]
-    compile_cpp([*includes, *sources], program, folder / "compile.log", str(project))
-    return BlockSimulator(program)
+    options = [f"-DECON_T_PRODUCTION={int(chip is Chip.PRODUCTION)}", *includes, *sources]
+    compile_cpp(options, program, folder / "compile.log", str(project))
+    return BlockSimulator(program, chip)
 
 
 def golden_stages(item: BlockSet) -> Stages:

@@ -10,18 +10,22 @@ import numpy.typing as npt
 from hw.foundation.errors import InputError
 from models.data.geometry import TRIGGER_CELLS
 from models.networks.econ_t_formats import LATENT_BITS_OF_ELINKS
-from testbench.econ_t.conformance import OUTPUT_FILE, REGISTER_FILE, read_inputs
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.float_codes import CHARGE
 from testbench.econ_t.links import (
     BX_PER_ORBIT,
-    OUTPUT_COLUMN,
     OUTPUT_LINKS,
     Words,
     pack,
-    read_link_csv,
 )
-from testbench.econ_t.register_file import read_register_file
+from testbench.econ_t.recordings import (
+    OUTPUT_FILE,
+    REGISTER_FILE,
+    find_recordings,
+    read_inputs,
+    read_outputs,
+)
+from testbench.econ_t.register_file import read_registers
 from testbench.econ_t.registers import (
     CALIBRATION_ONE,
     OUTPUT_BITS,
@@ -96,22 +100,25 @@ def module_sets(
 def recorded_sets(folder: Path) -> list[BlockSet]:
     """Recorded sets of the autoencoder, with their output words, in order of their names.
 
-    `folder` is as the conformance check takes it; sets of other algorithms are left out.
+    `folder` is as the conformance check takes it; sets of other algorithms are left out.  A set
+    ends where its recording does.
 
     Raises:
-        InputError: a file is missing or faulty, or holds no output for each input.
+        InputError: a file is missing or faulty, or holds more output than input.
     """
-    words = read_inputs(folder)
     sets = []
-    for file in sorted(folder.glob(f"*/{REGISTER_FILE}")):
-        registers = read_register_file(file).registers
+    for recording in find_recordings(folder).recordings:
+        registers = read_registers(recording.folder / REGISTER_FILE)
         if registers.algorithm is not Algorithm.AUTOENCODER:
             continue
-        recorded = file.with_name(OUTPUT_FILE)
-        links = read_link_csv(recorded, OUTPUT_COLUMN, OUTPUT_LINKS)
-        if len(links) != len(words):
-            raise InputError(f"{recorded}: {len(links)} rows for {len(words)} bunch crossings")
-        sets.append(BlockSet(file.parent.name, registers, words, links=links))
+        links = read_outputs(recording.folder)
+        words = read_inputs(recording.input_file)
+        if len(links) > len(words):
+            raise InputError(
+                f"{recording.folder / OUTPUT_FILE}: {len(links)} rows for {len(words)} bunch "
+                "crossings"
+            )
+        sets.append(BlockSet(recording.name, registers, words[: len(links)], links=links))
     return sets
 
 

@@ -1,28 +1,32 @@
-"""Comparison of the golden model with recorded output links, folder by folder."""
+"""Comparison of the golden model with recorded output links, recording by recording."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from hw.foundation.errors import InputError
+from testbench.econ_t.best_choice import best_choice_frames
 from testbench.econ_t.frames import WORD_BITS, Field
-from testbench.econ_t.golden_model import transmit
-from testbench.econ_t.links import (
-    INPUT_COLUMN,
-    INPUT_LINKS,
-    OUTPUT_COLUMN,
-    OUTPUT_LINKS,
-    Words,
-    read_link_csv,
+from testbench.econ_t.golden_model import charges, transmit
+from testbench.econ_t.links import Words, bunch_crossings, output_headers
+from testbench.econ_t.output_buffer import (
+    TRUNCATED,
+    WORDS_PER_LINK,
+    Transmission,
+    send_at_once,
 )
-from testbench.econ_t.output_buffer import TRUNCATED, WORDS_PER_LINK, Transmission
+from testbench.econ_t.recordings import (
+    INPUT_FILE,
+    OUTPUT_FILE,
+    REGISTER_FILE,
+    Recording,
+    read_inputs,
+    read_outputs,
+)
 from testbench.econ_t.register_file import read_register_file
 from testbench.econ_t.registers import Algorithm, Registers
-
-INPUT_FILE = "testInput.csv"
-REGISTER_FILE = "init.yaml"
-OUTPUT_FILE = "testOutput.csv"
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,13 @@ class Verdict:
     """What was found in one folder.
 
     Attributes:
-        name: of the folder.
+        name: of the recording.
         algorithm: its title; None where the registers cannot be read.
         etx: output links in use.
         exact: rows of the output that agree in every bit, of `total`.
+        unrecorded: bunch crossings of the input beyond the end of the recording.
         difference: the first one, if any.
+        cause: why the recording differs, where it is known.
         reason: why the folder could not be compared, if so.
         ignored: keys of the register file that mean nothing to the model.
     """
@@ -54,7 +60,9 @@ class Verdict:
     etx: int | None = None
     exact: int = 0
     total: int = 0
+    unrecorded: int = 0
     difference: Difference | None = None
+    cause: str | None = None
     reason: str | None = None
     ignored: tuple[str, ...] = ()
 
@@ -63,73 +71,86 @@ class Verdict:
         return self.reason is None and self.exact == self.total > 0
 
 
-def folders_to_check(folder: Path) -> list[Path]:
-    """The folders in `folder`, by name; also links that lead to none, which can only fail.
-
-    Hidden folders are left out if they hold none of the files compared.
-
-    Raises:
-        InputError: no such folder, or none in it.
-    """
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read as a folder: {error.strerror}") from error
-    sets = [
-        path
-        for path in entries
-        if path.is_dir() or (path.is_symlink() and not path.exists())
-        if not path.name.startswith(".") or _holds_set(path)
-    ]
-    if not sets:
-        raise InputError(
-            f"{folder}: holds no folder to check; each needs {REGISTER_FILE} and {OUTPUT_FILE}, "
-            f"beside {INPUT_FILE}"
-        )
-    return sets
-
-
-def _holds_set(folder: Path) -> bool:
-    return (folder / REGISTER_FILE).exists() or (folder / OUTPUT_FILE).exists()
-
-
-def read_inputs(folder: Path) -> Words:
-    """Input words, shape (n, 12), of a set of folders. Raises InputError as `read_link_csv`."""
-    return read_link_csv(folder / INPUT_FILE, INPUT_COLUMN, INPUT_LINKS)
+def check_recordings(recordings: Iterable[Recording]) -> Iterator[Verdict]:
+    """Compare the golden model with recordings, one after the other."""
+    inputs: dict[Path, Words | str] = {}  # of each input file, or why it cannot be read
+    for recording in recordings:
+        file = recording.input_file
+        if file not in inputs:
+            try:
+                inputs[file] = read_inputs(file)
+            except InputError as error:
+                inputs[file] = str(error)
+        words = inputs[file]
+        if isinstance(words, str):
+            yield Verdict(recording.name, reason=words)
+        else:
+            yield replace(check_folder(recording.folder, words), name=recording.name)
 
 
 def check_folder(folder: Path, inputs: Words) -> Verdict:
-    """Compare the golden model with one folder's output links."""
+    """Compare the golden model with one folder's output links, as far as they were recorded.
+
+    Args:
+        inputs: input words, shape (n, 12).
+    """
     verdict = Verdict(folder.name)
     try:
         file = read_register_file(folder / REGISTER_FILE)
-        verdict = Verdict(
-            folder.name,
-            algorithm_title(file.registers),
-            file.registers.etx,
+        registers = file.registers
+        verdict = replace(
+            verdict,
+            algorithm=algorithm_title(registers),
+            etx=registers.etx,
             total=len(inputs),
             ignored=file.ignored,
         )
-        expected = read_link_csv(folder / OUTPUT_FILE, OUTPUT_COLUMN, OUTPUT_LINKS)
-        transmission = transmit(inputs, file.registers)
-        if not len(inputs) <= len(expected) <= len(transmission.links):
+        expected = read_outputs(folder)
+        transmission = transmit(inputs, registers)
+        if len(expected) > len(transmission.links):
             raise InputError(
                 f"{folder / OUTPUT_FILE}: {len(expected)} rows for the {len(inputs)} bunch "
                 f"crossings of {INPUT_FILE}"
             )
     except InputError as error:
-        return _with(verdict, reason=str(error))
-    agree = (transmission.links[: len(expected)] == expected).all(axis=1)
-    return _with(
+        return replace(verdict, reason=str(error))
+    differing = (transmission.links[: len(expected)] != expected).any(axis=1)
+    verdict = replace(
         verdict,
-        exact=int(agree.sum()),
+        exact=len(expected) - int(differing.sum()),
         total=len(expected),
-        difference=None if agree.all() else first_difference(transmission, expected),
+        unrecorded=max(len(inputs) - len(expected), 0),
+    )
+    if not differing.any():
+        return verdict
+    return replace(
+        verdict,
+        difference=first_difference(transmission, expected),
+        cause=_known_cause(inputs, registers, expected),
     )
 
 
-def _with(verdict: Verdict, **changes: object) -> Verdict:
-    return Verdict(**{**vars(verdict), **changes})  # type: ignore[arg-type]
+def _known_cause(inputs: Words, registers: Registers, expected: Words) -> str | None:
+    """Why a recording that differs does so, if all of it is as another emulator sends it."""
+    if registers.algorithm is not Algorithm.BEST_CHOICE:
+        return None
+    frames = best_choice_frames(
+        charges(inputs, registers),
+        output_headers(bunch_crossings(inputs)),
+        registers.etx,
+        registers.effective_drop_lsb,
+        registers.use_sum,
+        chip=registers.chip,
+        send_zeros=False,
+    )
+    earlier = send_at_once(frames, registers.etx).links[: len(expected)]
+    exact = (transmit(inputs, registers).links[: len(expected)] == expected).all(axis=1)
+    if not (exact | (earlier == expected).all(axis=1)).all():
+        return None
+    return (
+        "only bunch crossings differ in which a chosen charge is 0: the code of such a charge was "
+        "left out by the emulator until April 2022"
+    )
 
 
 def algorithm_title(registers: Registers) -> str:

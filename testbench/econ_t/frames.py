@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from testbench.econ_t.links import LINK_BITS, OUTPUT_LINKS
+from testbench.econ_t.registers import Chip
 
 WORD_BITS = 16
 FRAME_WORDS = OUTPUT_LINKS * LINK_BITS // WORD_BITS
@@ -26,11 +27,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Column:
-    """The values of one field, shape (n,), or of equal fields `name 0` and so on, shape (n, k)."""
+    """The values of one field, shape (n,), or of equal fields, shape (n, k).
+
+    Equal fields are named `name 0` and so on, or `name k - 1` down to `name 0` where they are
+    `descending`; `values` are in the order sent.
+    """
 
     name: str
     width: int
     values: Integers
+    descending: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,19 @@ def layout_of(columns: Sequence[Column]) -> tuple[Field, ...]:
     for column in columns:
         repeats = column.values.shape[1] if column.values.ndim > 1 else None
         for index in range(1 if repeats is None else repeats):
-            name = column.name if repeats is None else f"{column.name} {index}"
+            number = repeats - 1 - index if repeats and column.descending else index
+            name = column.name if repeats is None else f"{column.name} {number}"
             fields.append(Field(name, first, column.width))
             first += column.width
     return tuple(fields)
+
+
+def map_column(sent: npt.NDArray[np.bool_], chip: Chip) -> Column:
+    """The bit map of the cells sent, shape (n, 48): one bit each, in the production chip from the
+    last cell on."""
+    descending = chip is Chip.PRODUCTION
+    bits = sent[:, ::-1] if descending else sent
+    return Column("map bit", 1, bits.astype(np.int64), descending)
 
 
 def bits_of(values: Integers, width: int) -> Bits:

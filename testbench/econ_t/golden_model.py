@@ -112,6 +112,7 @@ def transmit(words: Words, registers: Registers) -> Transmission:
             registers.threshold,
             registers.effective_drop_lsb,
             registers.use_sum,
+            chip=registers.chip,
         )
         return send_buffered(
             frames,
@@ -137,7 +138,9 @@ def _fixed_frames(calq: Integers, headers: Integers, registers: Registers) -> Fr
         case Algorithm.SUPER_TRIGGER_CELL:
             return super_trigger_cell_frames(calq, headers, registers.stc_type, etx, drop)
         case Algorithm.BEST_CHOICE:
-            return best_choice_frames(calq, headers, etx, drop, registers.use_sum)
+            return best_choice_frames(
+                calq, headers, etx, drop, registers.use_sum, chip=registers.chip
+            )
         case Algorithm.AUTOENCODER:
             converted, _, latents = encode(calq, registers)
             return autoencoder_frames(

@@ -4,6 +4,7 @@ Two words make a link word, the first in its upper half; links not in use send 0
 buffer's rules: CMS ECON-T emulator (docs/econ_t_formats.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from testbench.econ_t.frames import FRAME_WORDS, WORD_BITS, Frames
 from testbench.econ_t.links import Words
 
 WORDS_PER_LINK = 2
+BUFFER_WORDS = 400  # of the emulator's buffer
 TRUNCATED = -1  # word index that stands for the word sent in place of a frame
 _UNDEFINED = -1
 _T2_OR_T3_BIT = 1 << 8  # lowest bit of the type of a truncated frame
@@ -63,6 +65,9 @@ def send_buffered(
     With B words waiting, a frame of L words is replaced by its truncated word where B + L > T1,
     or where B > T2 and L <= T3.  Each BX sends 2 etx words; idle words fill up.
 
+    Words from place BUFFER_WORDS on are counted as waiting but not stored.  What is sent in their
+    place are the last words of the buffer: shifting it leaves them where they stand.
+
     Args:
         frames: of n bunch crossings.
         truncated: word that replaces each frame, shape (n,).
@@ -76,10 +81,8 @@ def send_buffered(
     """
     t1, t2, t3 = thresholds
     count = WORDS_PER_LINK * etx
-    size = t1 + 2 * FRAME_WORDS
-    # content, BX and word index of each waiting word; the tail keeps what was there before,
-    # as the chip's shift register does
-    waiting = np.full((3, size), _UNDEFINED, dtype=np.int64)
+    # content, BX and word index of each waiting word
+    waiting = np.full((3, BUFFER_WORDS), _UNDEFINED, dtype=np.int64)
     index = np.arange(FRAME_WORDS)
     end = 0
     sent: list[Integers] = []
@@ -87,11 +90,11 @@ def send_buffered(
         over_t1 = end + length > t1
         if over_t1 or (end > t2 and length <= t3):
             word = truncated[bx] if over_t1 else truncated[bx] | _T2_OR_T3_BIT
-            waiting[:, end : end + 2] = [[word, idle[bx]], [bx, bx], [TRUNCATED, FRAME_WORDS]]
+            _store(waiting, end, [[word, idle[bx]], [bx, bx], [TRUNCATED, FRAME_WORDS]])
             end += 1
         else:
             filled = np.where(index < length, frames.words[bx], idle[bx])
-            waiting[:, end : end + FRAME_WORDS] = [filled, np.full(FRAME_WORDS, bx), index]
+            _store(waiting, end, [filled, np.full(FRAME_WORDS, bx), index])
             end += length
         end = _shift_out(waiting, count, end, sent)
     while end > 0:
@@ -113,6 +116,12 @@ def send_buffered(
         np.pad(word, pad),
         frames,
     )
+
+
+def _store(waiting: Integers, end: int, entries: Sequence[npt.ArrayLike]) -> None:
+    """Put words behind the `end` that wait; those for which the buffer has no place are lost."""
+    stored = np.array(entries)[:, : max(BUFFER_WORDS - end, 0)]
+    waiting[:, end : end + stored.shape[1]] = stored
 
 
 def _shift_out(waiting: Integers, count: int, end: int, sent: list[Integers]) -> int:

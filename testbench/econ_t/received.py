@@ -4,10 +4,6 @@ Charges reach the chip as integers (parts of a count are cut off) and no low bit
 (drop_lsb 0, the chip's reset value); a code is decoded to the centre of its bin.  Cells of one
 super trigger cell follow each other, as the chip's input mux brings them.  Each algorithm is set to
 the number of output links, at most the given one, on which it sends most.
-
-A charge of 0 among the cells that best choice sends has no code in its frame although its address
-is there, so that the codes after it move up.  Here each code is taken to be at its cell: the
-receiver of a sparse module is assumed to know.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.open_tools.verilator import Design
-from hw.rtl import sources
+from hw.rtl import AUTOENCODER, ENCODER, sources
 from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.converter import INPUT_BITS
 from testbench.econ_t.encoder import conv_codes, latent_codes
@@ -25,11 +25,8 @@ from testbench.econ_t.links import (
     bunch_crossings,
     starts_orbit,
 )
-from testbench.econ_t.registers import LATENT_BITS, LATENTS, Registers
+from testbench.econ_t.registers import LATENT_BITS, LATENTS, Chip, Registers
 from testbench.simulators.rtlsim import DataPort, Feed, Idle, RtlDesign, Step, Write
-
-ENCODER = "econ_t_encoder"
-AUTOENCODER = "econ_t_autoencoder"
 
 _CONFIG = 0x03B0
 _MASK_AE = 0x03B1
@@ -60,15 +57,24 @@ def encoder_design(*, latency: int = 2, tmr: bool = False, upsets: bool = False)
 
 
 def autoencoder_design(
-    *, latencies: tuple[int, int, int] = (2, 2, 1), tmr: bool = False, upsets: bool = False
+    *,
+    latencies: tuple[int, int, int] = (2, 2, 1),
+    chip: Chip = Chip.P1,
+    tmr: bool = False,
+    upsets: bool = False,
 ) -> RtlDesign:
     """The whole data path: 12 input link words to 13 output link words.
 
     Args:
         latencies: clocks of converter, encoder and formatter.
+        chip: generation whose numbering of the inputs it has.
     """
     names = ("CONVERTER_LATENCY", "ENCODER_LATENCY", "FORMATTER_LATENCY")
-    parameters = {**dict(zip(names, latencies, strict=True)), "TMR": int(tmr)}
+    parameters = {
+        **dict(zip(names, latencies, strict=True)),
+        "PRODUCTION": int(chip is Chip.PRODUCTION),
+        "TMR": int(tmr),
+    }
     return RtlDesign(
         Design(sources(), AUTOENCODER, parameters),
         DataPort("links_in", LINK_BITS, INPUT_LINKS),
@@ -87,15 +93,25 @@ def weight_writes(weights: EncoderWeights) -> list[Pair]:
     ]
 
 
-def register_writes(registers: Registers) -> list[Pair]:
-    """Address and byte of every write that sets up the autoencoder's data path."""
+def register_writes(registers: Registers, chip: Chip = Chip.P1) -> list[Pair]:
+    """Address and byte of every write that sets up the autoencoder's data path.
+
+    The addresses are the ECON-T-P1's, of a design for the production chip too.
+
+    Args:
+        chip: the generation that the design is of, whatever that of the registers.
+    """
     return [
         *_bytes(
             _CONFIG, registers.etx << 4 | registers.use_sum << 2 | (registers.stc_type & 0b11), 1
         ),
         *_bytes(_MASK_AE, registers.output_mask >> 16, 16),
         *_bytes(_MASK_AE2, registers.output_mask & 0xFFFF, 2),
-        *(pair for i, source in enumerate(registers.mux) for pair in _bytes(_MUX + i, source, 1)),
+        *(
+            pair
+            for i, source in enumerate(registers.mux)
+            for pair in _bytes(_MUX + i, chip.select(source), 1)
+        ),
         *(
             pair
             for i, factor in enumerate(registers.calibration)
@@ -171,13 +187,13 @@ def encoder_stimulus(sets: Sequence[EncoderSet]) -> Stimulus:
     )
 
 
-def autoencoder_stimulus(sets: Sequence[AutoencoderSet]) -> Stimulus:
-    """Load each set's registers, then feed its words."""
+def autoencoder_stimulus(sets: Sequence[AutoencoderSet], chip: Chip = Chip.P1) -> Stimulus:
+    """Load each set's registers into a design of a generation, then feed its words."""
     steps: list[Step] = []
     expected = []
     for item in sets:
         words = item.words.astype(np.int64)
-        steps += [Write(register_writes(item.registers)), Feed(words, item.gaps), Idle()]
+        steps += [Write(register_writes(item.registers, chip)), Feed(words, item.gaps), Idle()]
         links = item.links
         if links is None:
             links = autoencoder_stages(item.words, item.registers).links

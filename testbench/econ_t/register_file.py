@@ -1,7 +1,8 @@
-"""Register files (`init.yaml`): three layouts read into one record, one written.
+"""Register files (`init.yaml`): three layouts read into one record, two written.
 
-- Blocks of the first chip: `ECON-T: RW: BLOCK: registers: ...`, links counted.
-- Sections, older: `Algorithm: Global: select` and so on, links counted.
+- Blocks of the ECON-T-P1: `ECON-T: RW: BLOCK: registers: ...`, links counted.  The chip's register
+  map itself has this form, each register's `value` beside mask and shift of its `params`.
+- Sections of the ECON-T-P1: `Algorithm: Global: select` and so on, links counted.
 - Sections of the production chip: `ConfigAlgo: Global: alg_type` and so on.  It counts the four
   trigger cells of an input link the other way round, and has one bit for each output link.
 
@@ -10,7 +11,7 @@ A register left out has the chip's reset value.  docs/econ_t_formats.md shows th
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,13 @@ from hw.foundation.strict_config import read_yaml
 from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.encoder_weights import BLOCK_BITS, BLOCKS, EncoderWeights
 from testbench.econ_t.links import OUTPUT_LINKS
-from testbench.econ_t.registers import Algorithm, Registers
+from testbench.econ_t.registers import Algorithm, Chip, Registers
 
-_MASK_LOW_BITS = 16  # the 144-bit output mask is mask_ae (128 bits), then mask_ae2
+_MASK_BITS = 144
+_MASK_LOW_BITS = 16  # the output mask is mask_ae (its high 128 bits), then mask_ae2
 _WEIGHT_BYTES = tuple(range(0, 129, 16))
 _WEIGHT_BITS = {byte: 128 if byte < 128 else BLOCK_BITS - 128 * 8 for byte in _WEIGHT_BYTES}
 WEIGHT_REGISTERS = BLOCKS * len(_WEIGHT_BYTES)
-_LINK_CELLS = 4
 _EVERY = "*"  # in a key: all places, given by one value or by a list
 _MISSPELT = 0.8  # likeness from which on an unknown key is taken for a misspelt one
 
@@ -46,7 +47,8 @@ _BITS = {
     "buff_t3": 8,
     "mask_ae": 128,
     "mask_ae2": _MASK_LOW_BITS,
-    "keep_auto_encoder_bits": 144,
+    "mask_ae_bytes": _MASK_BITS,
+    "keep_auto_encoder_bits": _MASK_BITS,
     "mux": 6,
     "cal": 12,
     "threshold": 24,
@@ -62,6 +64,10 @@ _PLACES = {
 # the parameters packed in one register: name -> lowest bit
 _CONFIG = {"eporttx_numen": 4, "use_sum": 2, "stc_type": 0}
 _ALGO = {"select": 0, "density": 3}
+# how the register map tells the place of a parameter, and what else it tells of a register
+_PLACE_FORM = ("param_mask", "param_shift")
+_REGISTER_FORM = ("value", "addr_offset", "addr_shift", "size_byte", "n_iterations")
+_PACKED_SIZE = 8  # bits of such a register
 _PACKED_BITS = {"eporttx_numen": 4, "use_sum": 1, "stc_type": 2, "select": 3, "density": 1}
 
 _FORMATTER = ("tx_sync_word", "buff_t1", "buff_t2", "buff_t3", "mask_ae", "mask_ae2")
@@ -77,10 +83,16 @@ _BLOCKS: dict[str, dict[str, str | dict[str, int]]] = {
 }
 _WEIGHT_BLOCK = re.compile(r"AUTOENCODER_(\d+|\*)INPUT")
 _ALL_BLOCKS = [*_BLOCKS, "AUTOENCODER_*INPUT"]
+_ALGORITHM = {
+    "select": "select",
+    "density": "density",
+    "alg_type": "select",
+    "alg_high_density": "density",
+}
 # section -> key in the file -> register here
 _SECTIONS: dict[str, dict[str, str]] = {
-    "Algorithm": {"select": "select", "density": "density"},
-    "ConfigAlgo": {"alg_type": "select", "alg_high_density": "density"},
+    "Algorithm": _ALGORITHM,
+    "ConfigAlgo": _ALGORITHM,
     "AlgoDroplsb": {"drop_lsb": "drop_lsb"},
     "FormatterBuffer": {
         **{name: name for name in (*_FORMATTER, *_CONFIG)},
@@ -91,7 +103,9 @@ _SECTIONS: dict[str, dict[str, str]] = {
 }
 _SECTIONS["FmtBuf"] = _SECTIONS["FormatterBuffer"]
 _LIST_SECTIONS = {"Mux": "mux", "Cal": "cal", "AlgoThreshold": "threshold"}
-_PRODUCTION_SECTION = "ConfigAlgo"
+# what only the production chip's files have: sections, and registers of a section
+_PRODUCTION_SECTIONS = ("ConfigAlgo", "FmtBuf")
+_PRODUCTION_REGISTERS = ("alg_type", "alg_high_density")
 _ALL_SECTIONS = [*_SECTIONS, *_LIST_SECTIONS, "Encoder", "ECON-T"]
 
 Path_ = tuple[Any, ...]
@@ -103,6 +117,7 @@ class _Found:
 
     file: Path
     lines: dict[Path_, int]
+    chip: Chip = Chip.P1
     values: dict[str, dict[int, int]] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
 
@@ -212,9 +227,11 @@ def read_register_file(file: Path | str) -> RegisterFile:
     known = [key for key in top if _is_known(found, key, _ALL_SECTIONS, (key,))]
     if not known:
         raise InputError(f"{file}: no ECON-T registers found; known: {', '.join(_ALL_SECTIONS)}")
+    if any(section in top for section in _PRODUCTION_SECTIONS):
+        found.chip = Chip.PRODUCTION
     for section in known:
         _read_section(found, section, top[section])
-    registers = _to_registers(found, production=_PRODUCTION_SECTION in top)
+    registers = _to_registers(found)
     weight_registers = sum(len(found.values.get(name, {})) for name in _WEIGHTS)
     return RegisterFile(registers, weight_registers, tuple(found.ignored))
 
@@ -257,6 +274,8 @@ def _read_section(found: _Found, section: str, value: Any) -> None:
             here = (*path, key)
             if _is_known(found, key, keys, here):
                 found.put(keys[key], item, here)
+                if key in _PRODUCTION_REGISTERS:
+                    found.chip = Chip.PRODUCTION
             else:
                 found.ignore(here)
 
@@ -282,6 +301,8 @@ def _read_block(found: _Found, block: str, content: Any, path: Path_) -> None:
         target = known[register] if _is_known(found, register, known, here) else None
         if isinstance(target, dict):
             _read_packed(found, target, body, here)
+        elif target == "mask_ae" and _size_byte(found, body, here) * 8 == _MASK_BITS:
+            found.put("mask_ae_bytes", _value(body), here)
         elif target:
             found.put(target, _value(body), here)
         else:
@@ -292,22 +313,62 @@ def _value(body: Any) -> Any:
     return body["value"] if isinstance(body, dict) and "value" in body else body
 
 
+def _size_byte(found: _Found, body: Any, path: Path_) -> int:
+    """Bytes of a register, where its file tells them; else 0."""
+    if not isinstance(body, dict) or "size_byte" not in body:
+        return 0
+    return found.number(body["size_byte"], (*path, "size_byte"))
+
+
 def _read_packed(found: _Found, parameters: dict[str, int], body: Any, path: Path_) -> None:
+    """Read a register of several parameters: as a whole (`value`), one by one, or both.
+
+    Parameters may stand in `params` or beside `value`.  One of which only mask and shift are given
+    has its bits in `value`.
+    """
     if not isinstance(body, dict):
         body = {"value": body}
-    if "value" in body:
+    whole = "value" in body
+    if whole:
         number = found.number(body["value"], (*path, "value"))
+        if not 0 <= number < 1 << _PACKED_SIZE:
+            raise found.fault(
+                path, f"{number} is out of range: the register has {_PACKED_SIZE} bits"
+            )
         for name, low in parameters.items():
             found.put(name, (number >> low) & ((1 << _PACKED_BITS[name]) - 1), path)
-    named = found.mapping(body.get("params", body), path)
+    within = (*path, "params") if "params" in body else path
+    named = found.mapping(body.get("params", body), within)
     for name, value in named.items():
-        here = (*path, name)
-        if name == "value":
+        here = (*within, name)
+        if name in _REGISTER_FORM:
             continue
-        if _is_known(found, name, parameters, here):
-            found.put(name, value, here)
-        else:
+        if not _is_known(found, name, parameters, here):
             found.ignore(here)
+        elif _gives_place_only(value):
+            if not whole:
+                raise found.fault(
+                    here,
+                    "gives mask and shift of a parameter, and neither its param_value nor the "
+                    "register's value; add one of them",
+                )
+            _check_place(found, value, parameters[name], _PACKED_BITS[name], here)
+        else:
+            found.put(name, value, here)
+
+
+def _gives_place_only(parameter: Any) -> bool:
+    """Whether a parameter is given by its place in the register (mask, shift) without a value."""
+    return isinstance(parameter, dict) and bool(parameter) and set(parameter) <= set(_PLACE_FORM)
+
+
+def _check_place(found: _Found, parameter: Any, low: int, bits: int, path: Path_) -> None:
+    """Check that the place of a parameter is the chip's."""
+    for key, known in zip(_PLACE_FORM, ((1 << bits) - 1, low), strict=True):
+        if key in parameter:
+            number = found.number(parameter[key], (*path, key))
+            if number != known:
+                raise found.fault((*path, key), f"the chip has {known:#x} here, found {number:#x}")
 
 
 def _read_weights(found: _Found, block: str, registers: Any, path: Path_) -> None:
@@ -321,7 +382,7 @@ def _read_weights(found: _Found, block: str, registers: Any, path: Path_) -> Non
             found.put(register, _value(body), here, found.place(block, BLOCKS, path[:-1]))
 
 
-def _to_registers(found: _Found, production: bool) -> Registers:
+def _to_registers(found: _Found) -> Registers:
     reset = Registers()
     mux = found.several("mux", reset.mux)
     for place, source in enumerate(mux):
@@ -330,37 +391,43 @@ def _to_registers(found: _Found, production: bool) -> Registers:
                 f"{found.file}: mux of trigger cell {place} selects input {source}; "
                 f"there are inputs 0 to {TRIGGER_CELLS - 1}"
             )
-    if production:
-        mux = tuple(source ^ (_LINK_CELLS - 1) for source in mux)
-    mask = reset.output_mask
-    low = (1 << _MASK_LOW_BITS) - 1
-    mask = found.one("mask_ae", mask >> _MASK_LOW_BITS) << _MASK_LOW_BITS | found.one(
-        "mask_ae2", mask & low
-    )
     select = found.one("select", reset.algorithm)
     return Registers(
+        chip=found.chip,
         algorithm=Algorithm(select) if select in list(Algorithm) else Algorithm.REPEATER,
         high_density=bool(found.one("density", reset.high_density)),
-        mux=mux,
+        mux=tuple(found.chip.select(source) for source in mux),
         calibration=found.several("cal", reset.calibration),
         threshold=found.several("threshold", reset.threshold),
         drop_lsb=found.one("drop_lsb", reset.drop_lsb),
-        etx=_etx(found, reset.etx, production),
+        etx=_etx(found, reset.etx),
         stc_type=found.one("stc_type", reset.stc_type),
         use_sum=bool(found.one("use_sum", reset.use_sum)),
         sync_word=found.one("tx_sync_word", reset.sync_word),
         buffer_t1=found.one("buff_t1", reset.buffer_t1),
         buffer_t2=found.one("buff_t2", reset.buffer_t2),
         buffer_t3=found.one("buff_t3", reset.buffer_t3),
-        output_mask=found.one("keep_auto_encoder_bits", mask),
+        output_mask=_output_mask(found, reset.output_mask),
         weights=_weights(found, required=select == Algorithm.AUTOENCODER),
     )
 
 
-def _etx(found: _Found, default: int, production: bool) -> int:
-    """The output links in use; the older sections give their number under the name of the mask."""
+def _output_mask(found: _Found, default: int) -> int:
+    if "keep_auto_encoder_bits" in found.values:
+        return found.one("keep_auto_encoder_bits", default)
+    high_bits = _MASK_BITS - _MASK_LOW_BITS
+    # the register map has mask_ae and mask_ae2 as one register of 18 bytes, the lowest first
+    both = found.one(
+        "mask_ae_bytes", default >> _MASK_LOW_BITS | default % (1 << _MASK_LOW_BITS) << high_bits
+    )
+    high = found.one("mask_ae", both % (1 << high_bits))
+    return high << _MASK_LOW_BITS | found.one("mask_ae2", both >> high_bits)
+
+
+def _etx(found: _Found, default: int) -> int:
+    """The output links in use; the ECON-T-P1's sections give their number by the mask's name."""
     active = found.one("active_etxs", 0)
-    if "active_etxs" not in found.values or (not production and active <= OUTPUT_LINKS):
+    if "active_etxs" not in found.values or (found.chip is Chip.P1 and active <= OUTPUT_LINKS):
         count = active if "active_etxs" in found.values else found.one("eporttx_numen", default)
         if not 1 <= count <= OUTPUT_LINKS:
             raise InputError(
@@ -389,8 +456,62 @@ def _weights(found: _Found, required: bool) -> EncoderWeights | None:
 
 
 def write_registers(file: Path | str, registers: Registers) -> None:
-    """Write `registers` in the block layout of the first chip: the inverse of `read_registers`."""
-    write_text(file, "\n".join(_block_lines(registers)) + "\n")
+    """Write `registers` in the layout of their chip, blocks of the ECON-T-P1 or sections of the
+    production chip: the inverse of `read_registers`."""
+    lines = _section_lines if registers.chip is Chip.PRODUCTION else _block_lines
+    write_text(file, "\n".join(lines(registers)) + "\n")
+
+
+def _section_lines(registers: Registers) -> Iterator[str]:
+    yield from _section(
+        "ConfigAlgo",
+        {
+            "alg_type": int(registers.algorithm),
+            "alg_high_density": int(registers.high_density),
+        },
+    )
+    mux = tuple(registers.chip.select(source) for source in registers.mux)
+    for name, values in (
+        ("Mux", mux),
+        ("Cal", registers.calibration),
+        ("AlgoThreshold", registers.threshold),
+    ):
+        yield f"{name}:"
+        yield from (f" {place}: {value}" for place, value in enumerate(values))
+    yield from _section("AlgoDroplsb", {"drop_lsb": registers.drop_lsb})
+    yield from _section(
+        "FormatterBuffer",
+        {
+            "active_etxs": f"{(1 << registers.etx) - 1:#x}",
+            "use_sum": int(registers.use_sum),
+            "stc_type": registers.stc_type,
+            "link_reset_pattern": registers.sync_word,
+            "buff_t1": registers.buffer_t1,
+            "buff_t2": registers.buffer_t2,
+            "buff_t3": registers.buffer_t3,
+            "keep_auto_encoder_bits": f"{registers.output_mask:#x}",
+        },
+    )
+    if registers.weights is None:
+        return
+    yield "Encoder:"
+    for index, contents in enumerate(registers.weights.to_blocks()):
+        yield f" {index}:"
+        yield from (f"  {name}: {value}" for name, value in _weight_registers(contents).items())
+
+
+def _section(name: str, values: Mapping[str, int | str]) -> Iterator[str]:
+    yield f"{name}:"
+    yield " Global:"
+    yield from (f"  {register}: {value}" for register, value in values.items())
+
+
+def _weight_registers(block: int) -> dict[str, str]:
+    """The registers that hold one block of weights."""
+    return {
+        f"weights_byte{byte}": f"{(block >> (8 * byte)) & ((1 << bits) - 1):#x}"
+        for byte, bits in _WEIGHT_BITS.items()
+    }
 
 
 def _block_lines(registers: Registers) -> Iterator[str]:
@@ -431,13 +552,7 @@ def _block_lines(registers: Registers) -> Iterator[str]:
     if registers.weights is None:
         return
     for index, contents in enumerate(registers.weights.to_blocks()):
-        yield from _block(
-            f"AUTOENCODER_{index}INPUT",
-            {
-                f"weights_byte{byte}": f"{(contents >> (8 * byte)) & ((1 << bits) - 1):#x}"
-                for byte, bits in _WEIGHT_BITS.items()
-            },
-        )
+        yield from _block(f"AUTOENCODER_{index}INPUT", _weight_registers(contents))
 
 
 def _block(name: str, values: dict[str, str]) -> Iterator[str]:

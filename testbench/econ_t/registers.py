@@ -5,17 +5,31 @@ Source: register map of CMS econt_sw; see docs/econ_t_formats.md.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from models.data.geometry import ARRANGEMENTS, TRIGGER_CELLS
 from models.networks.econ_t_formats import LATENT, LATENT_BITS_OF_ELINKS, LATENTS
 from testbench.econ_t.encoder_weights import EncoderWeights
-from testbench.econ_t.links import OUTPUT_LINKS
+from testbench.econ_t.links import INPUT_LINKS, OUTPUT_LINKS
 
 LATENT_BITS = LATENT.width
 OUTPUT_BITS = LATENTS * LATENT_BITS
 CALIBRATION_ONE = 2048
 MAX_DROP_LSB = 4  # the chip takes larger settings as 0
+LINK_CELLS = TRIGGER_CELLS // INPUT_LINKS
+
+
+class Chip(StrEnum):
+    """The generation of the chip: the prototype ECON-T-P1, or the production ECON-T."""
+
+    P1 = "p1"
+    PRODUCTION = "production"
+
+    def select(self, source: int) -> int:
+        """The value of a `mux` register that selects input `source` (as `Registers.mux` numbers
+        them), and the other way round: the production chip counts the codes of a link from the
+        highest bits on."""
+        return source ^ (LINK_CELLS - 1) if self is Chip.PRODUCTION else source
 
 
 class Algorithm(IntEnum):
@@ -37,10 +51,11 @@ class Registers:
     """All settings of the data path.
 
     Attributes:
+        chip: generation of the chip that they are of.
         algorithm: what is sent.
         high_density: density of the module: input codes are raised by 3 bits if high, else 1.
         mux: input that feeds each of the 48 trigger cells; input 4 l + k is the k-th code of link
-            l, lowest bits first.
+            l, lowest bits first, whatever the chip.
         calibration: factor of each trigger cell, 12 bits, 2048 = 1.
         threshold: smallest charge that threshold sum sends, for each trigger cell.
         drop_lsb: low bits cut off before charges are encoded; above 4 means 0.
@@ -54,6 +69,7 @@ class Registers:
         weights: of the encoder.
     """
 
+    chip: Chip = Chip.P1
     algorithm: Algorithm = Algorithm.THRESHOLD_SUM
     high_density: bool = False
     mux: tuple[int, ...] = tuple(range(TRIGGER_CELLS))

@@ -16,8 +16,10 @@ from testbench.econ_t.frames import (
     compact,
     frame_words,
     layout_of,
+    map_column,
     pack,
 )
+from testbench.econ_t.registers import Chip
 
 HEADER_BITS = 5
 TYPE_BITS = 3
@@ -38,9 +40,16 @@ def _sums(calq: Integers, sent: npt.NDArray[np.bool_], use_sum: bool) -> Integer
 
 
 def threshold_sum_frames(
-    calq: Integers, headers: Integers, threshold: tuple[int, ...], drop_lsb: int, use_sum: bool
+    calq: Integers,
+    headers: Integers,
+    threshold: tuple[int, ...],
+    drop_lsb: int,
+    use_sum: bool,
+    *,
+    chip: Chip = Chip.P1,
 ) -> Frames:
-    """Frames of n bunch crossings: header, type, sum; count and addresses or bit map; charges.
+    """Frames of n bunch crossings: header, type, sum; count and addresses or bit map; charges in
+    cell order.
 
     Args:
         calq: charges, shape (n, 48), in CALQ counts.
@@ -48,6 +57,7 @@ def threshold_sum_frames(
         threshold: of each trigger cell.
         drop_lsb: low bits cut off before encoding (not before the comparison and the sum).
         use_sum: the sum is of all charges instead of those not sent.
+        chip: decides the order of the bit map.
     """
     sent = calq >= np.array(threshold)
     counts = sent.sum(axis=1)
@@ -70,7 +80,7 @@ def threshold_sum_frames(
             columns.append(Column("count", COUNT_BITS, counts[rows]))
             columns.append(Column("address", ADDRESS_BITS, addresses[rows, :count]))
         elif kind == TYPE_MAP:
-            columns.append(Column("map bit", 1, sent[rows].astype(np.int64)))
+            columns.append(map_column(sent[rows], chip))
         if count:
             columns.append(Column("charge", CHARGE.bits, charges[rows, :count]))
         layout = layout_of(columns)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hw.foundation.errors import InputError
@@ -19,7 +19,8 @@ from testbench.econ_t.links import (
     unpack,
     write_link_csv,
 )
-from testbench.econ_t.output_buffer import send_at_once, send_buffered
+from testbench.econ_t.output_buffer import BUFFER_WORDS, send_at_once, send_buffered
+from testbench.econ_t.registers import Chip
 from testbench.econ_t.repeater import repeater_frames
 from testbench.econ_t.super_trigger_cell import STC_TYPES, super_trigger_cell_frames
 from testbench.econ_t.threshold_sum import threshold_sum_frames, truncated_words
@@ -40,6 +41,12 @@ class BitReader:
 
     def rest_is_zero(self) -> bool:
         return "1" not in self.bits
+
+
+def take_map(bits: BitReader, chip: Chip) -> list[int]:
+    """The cells marked in a bit map, in their order; the production chip sends the last first."""
+    order = range(48) if chip is Chip.P1 else range(47, -1, -1)
+    return sorted(cell for cell in order if bits.take(1))
 
 
 def scalar_encode(value: int, exponent: int, mantissa: int) -> int:
@@ -213,9 +220,16 @@ def test_ranking_is_that_of_the_network(charges: list[int]) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(CHARGES | FEW_VALUES, st.integers(1, 13), st.integers(0, 3), st.booleans())
-def test_best_choice_decodes(charges, etx: int, drop: int, use_sum: bool) -> None:
-    bits = reader(best_choice_frames(np.array([charges]), HEADERS, etx, drop, use_sum), etx)
+@given(
+    CHARGES | FEW_VALUES,
+    st.integers(1, 13),
+    st.integers(0, 3),
+    st.booleans(),
+    st.sampled_from(Chip),
+)
+def test_best_choice_decodes(charges, etx: int, drop: int, use_sum: bool, chip: Chip) -> None:
+    frames = best_choice_frames(np.array([charges]), HEADERS, etx, drop, use_sum, chip=chip)
+    bits = reader(frames, etx)
     counts = [1, 4, 6, 9, 14, 18, 23, 28, 32, 37, 41, 46, 48]
     values = [min(charge >> drop, 0x3FFFF) for charge in charges]
     best = sorted(scalar_network(values)[: counts[etx - 1]])
@@ -225,12 +239,42 @@ def test_best_choice_decodes(charges, etx: int, drop: int, use_sum: bool) -> Non
     if len(best) < 8:
         assert [bits.take(6) for _ in best] == best
     else:
-        assert [cell for cell in range(48) if bits.take(1)] == best
+        assert take_map(bits, chip) == best
     for cell in best:
-        if values[cell]:  # a charge of 0 has no code
-            assert bits.take(7) == scalar_encode(values[cell], 4, 3)
+        assert bits.take(7) == scalar_encode(values[cell], 4, 3)
     assert bits.rest_is_zero()
     assert SENT_OF_LINKS[etx] == counts[etx - 1]
+
+
+def test_best_choice_sends_the_code_of_a_chosen_charge_of_zero() -> None:
+    calq = np.zeros((1, 48), dtype=int)
+    calq[0, [0, 47]] = [8, 16]  # codes 8 and 16; of six others the charge 0 is sent
+    chosen = sorted(ranking(calq)[0, :6].tolist())
+    assert chosen[0] == 0 and chosen[-1] == 47
+    codes = [int(CHARGE.encode(calq[0, cell])) for cell in chosen]
+    bits = reader(best_choice_frames(calq, HEADERS, 3, 0, False), 3)
+    assert (bits.take(4), bits.take(8)) == (15, 0)
+    assert [bits.take(6) for _ in chosen] == chosen
+    assert [bits.take(7) for _ in chosen] == codes == [8, 0, 0, 0, 0, 16]
+    earlier = reader(best_choice_frames(calq, HEADERS, 3, 0, False, send_zeros=False), 3)
+    earlier.take(4 + 8 + 6 * 6)
+    assert [earlier.take(7) for _ in range(3)] == [8, 16, 0]
+
+
+def test_only_the_map_tells_the_chips_apart() -> None:
+    calq = np.zeros((1, 48), dtype=int)
+    calq[0, :9] = 8 + np.arange(9)
+    forms = {chip: best_choice_frames(calq, HEADERS, 4, 0, False, chip=chip) for chip in Chip}
+    for chip, frames in forms.items():
+        fields = [field for field in frames.layouts[0] if field.name.startswith("map bit")]
+        cells = range(48) if chip is Chip.P1 else range(47, -1, -1)
+        assert [field.name for field in fields] == [f"map bit {cell}" for cell in cells]
+        bits = reader(frames, 4)
+        bits.take(12)
+        assert f"{bits.take(48):048b}" == ("1" * 9 + "0" * 39)[:: 1 if chip is Chip.P1 else -1]
+        assert [bits.take(7) for _ in range(9)] == [*range(8, 16), 16]
+    fewer = {chip: best_choice_frames(calq, HEADERS, 3, 0, False, chip=chip) for chip in Chip}
+    assert np.array_equal(fewer[Chip.P1].words, fewer[Chip.PRODUCTION].words)
 
 
 def test_best_choice_saturates_before_ranking() -> None:
@@ -266,9 +310,12 @@ def test_repeater_decodes(charges, drop: int, etx: int) -> None:
     st.lists(st.integers(0, 5) | st.integers(0, 1 << 22), min_size=48, max_size=48),
     st.integers(0, 3),
     st.booleans(),
+    st.sampled_from(Chip),
 )
-def test_threshold_sum_decodes(charges, threshold, drop: int, use_sum: bool) -> None:
-    frames = threshold_sum_frames(np.array([charges]), HEADERS, tuple(threshold), drop, use_sum)
+def test_threshold_sum_decodes(charges, threshold, drop: int, use_sum: bool, chip: Chip) -> None:
+    frames = threshold_sum_frames(
+        np.array([charges]), HEADERS, tuple(threshold), drop, use_sum, chip=chip
+    )
     bits = reader(frames)
     sent = [cell for cell in range(48) if charges[cell] >= threshold[cell]]
     assert bits.take(5) == 31
@@ -277,7 +324,7 @@ def test_threshold_sum_decodes(charges, threshold, drop: int, use_sum: bool) -> 
     assert bits.take(8) == scalar_encode(left, 5, 3)
     size = 16 + 7 * len(sent)
     if len(sent) >= 8:
-        assert [cell for cell in range(48) if bits.take(1)] == sent
+        assert take_map(bits, chip) == sent
         size += 48
     elif sent:
         assert bits.take(3) == len(sent)
@@ -351,6 +398,78 @@ def test_buffer_truncates_at_its_thresholds() -> None:
     over_t2 = send_buffered(frames, truncated, idle, 1, (400, 10, 4)).links[:, 0].tolist()
     # more than T2 words wait when the short third frame comes: its word has the type's lowest bit
     assert over_t2[20] >> 16 == 0xC02 | 0x100
+
+
+def slow_buffer(
+    frames: Frames, truncated: list[int], idle: list[int], etx: int, limits: tuple[int, int, int]
+) -> list[list[int]]:
+    """The 16-bit words sent, once more with a plain list: 400 places, of which the last ones stay
+    as they are when the rest moves up."""
+    t1, t2, t3 = limits
+    places, waiting, sent = [-1] * 400, 0, []
+    for bx, length in enumerate(frames.lengths.tolist()):
+        late = waiting > t2 and length <= t3
+        if waiting + length > t1 or late:
+            kind = 0 if waiting + length > t1 else 0x100
+            new, counted = [truncated[bx] | kind, idle[bx]], 1
+        else:
+            new = [*frames.words[bx, :length].tolist(), *[idle[bx]] * (26 - length)]
+            counted = length
+        for place, word in enumerate(new, start=waiting):
+            if place < 400:
+                places[place] = word
+        waiting += counted
+        sent.append(places[: 2 * etx])
+        places = places[2 * etx :] + places[400 - 2 * etx :]
+        waiting = max(waiting - 2 * etx, 0)
+    return sent
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(1, 26), min_size=30, max_size=90),
+    st.integers(1, 13),
+    st.integers(26, 700),
+    st.integers(0, 700),
+    st.integers(0, 26),
+)
+def test_buffer_of_400_words(lengths: list[int], etx: int, t1: int, t2: int, t3: int) -> None:
+    count = np.arange(len(lengths))
+    words = 1 + 26 * count[:, None] + np.arange(26)  # all different
+    frames = Frames(words, np.array(lengths), [()] * len(lengths))
+    truncated, idle = 0xC00 + count, 0xF000 + count
+    slow = slow_buffer(frames, truncated.tolist(), idle.tolist(), etx, (t1, t2, t3))
+    assume(all(-1 not in row for row in slow))  # words that were never stored are refused
+    sent = send_buffered(frames, truncated, idle, etx, (t1, t2, t3)).links[: len(lengths)]
+    expected = [[row[2 * link] << 16 | row[2 * link + 1] for link in range(etx)] for row in slow]
+    assert sent[:, :etx].tolist() == expected
+    assert not sent[:, etx:].any()
+
+
+def test_words_beyond_the_buffer_are_counted_and_lost() -> None:
+    """25 words come and 20 go each BX: frame 76 starts at place 380, and its last five are lost."""
+    frames = frames_of_lengths([25] * 100)
+    idle = np.zeros(100, dtype=int)
+    sent = send_buffered(frames, idle, idle, 10, (505, 511, 0))
+    assert BUFFER_WORDS == 400
+    words = sent.word[:100, :20]
+    assert words[95].tolist() == list(range(20))
+    # its first five stand in the place of the last five, then the next frame follows
+    assert words[96].tolist() == [*range(5), *range(15)]
+    assert sent.frame[96, :20].tolist() == [76] * 5 + [77] * 15
+    assert words[97].tolist() == [*range(5), *range(5), *range(10)]
+    # from BX 80 on nothing is stored: the same twenty words go out again and again
+    assert words[99].tolist() == [*range(5)] * 4
+    assert sent.frame[99, :20].tolist() == [76] * 5 + [77] * 5 + [78] * 5 + [79] * 5
+
+
+def test_a_truncated_word_beyond_the_buffer_is_lost_too() -> None:
+    frames = frames_of_lengths([26] * 40)
+    truncated, idle = np.full(40, 0xC00), np.zeros(40, dtype=int)
+    sent = send_buffered(frames, truncated, idle, 1, (410, 511, 0))
+    first = 17  # 408 words wait: 26 more are over T1, and the word in their place is over 400
+    assert int(frames.lengths[:first].sum()) - 2 * first == 408
+    assert not (sent.word == -1)[:, :2].any() or sent.frame[(sent.word == -1)].min() > first
 
 
 def test_buffer_refuses_to_invent_words() -> None:

@@ -37,7 +37,7 @@ from testbench.econ_t.converter import convert
 from testbench.econ_t.float_codes import CHARGE
 from testbench.econ_t.golden_model import autoencoder_stages
 from testbench.econ_t.links import BX_PER_ORBIT, OUTPUT_LINKS, pack
-from testbench.econ_t.registers import encoder_cells
+from testbench.econ_t.registers import Chip, encoder_cells
 from testbench.econ_t.stimulus import random_registers, random_weights, random_words
 from tests.flows.test_hls_csim import Design, lay_model
 
@@ -129,6 +129,26 @@ def test_selectors_beyond_the_inputs_give_code_0(block: Block) -> None:
     beyond = BlockSet("beyond", replace(registers, mux=(48, 63) * 24), words)
     expected, found = block.simulator.stages(none), block.simulator.stages(beyond)
     assert all(np.array_equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.slow
+def test_the_production_chips_block_counts_a_links_codes_backwards(
+    block: Block, tmp_path: Path
+) -> None:
+    production = compile_block(block.project, tmp_path, Chip.PRODUCTION)
+    sets = [
+        replace(item, registers=replace(item.registers, chip=chip))
+        for chip in Chip
+        for item in random_sets(rng(8), 10)
+    ]
+    verdict = verify(production, sets)
+    assert (verdict.mismatches, verdict.difference) == (0, None)
+    assert verdict.crossings == sum(len(item.words) for item in sets)
+    # on the other chip's selectors it takes other inputs
+    confused = verify(BlockSimulator(production.program, Chip.P1), sets)
+    assert confused.mismatches > 0 and "differs from the golden model: calq" in (
+        confused.difference or ""
+    )
 
 
 @pytest.mark.slow
@@ -361,6 +381,8 @@ def test_the_script_names_files_and_ports_that_exist(block: Block) -> None:
     assert [file.name for file in added] == ["econ_t_block.cpp", "econt_encoder.cpp", BENCH.name]
     assert all(file.is_file() for file in added)
     assert ("solution", "design", "set", TOP, "-top") in called
+    flags = next(words[3] for words in called if words[2:3] == ("Input/CompilerFlags",))
+    assert flags == "-DECON_T_PRODUCTION=0"
     assert any(words[:4] == ("solution", "library", "add", "nangate-45nm_beh") for words in called)
     [invocation] = [words[-1] for words in called if "/SCVerify/INVOKE_ARGS" in words]
     stimulus, _, expected = invocation.split()

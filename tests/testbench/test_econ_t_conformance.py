@@ -8,18 +8,21 @@ import numpy as np
 import pytest
 
 from flows.__main__ import main
+from testbench.econ_t.best_choice import best_choice_frames
 from testbench.econ_t.encoder_weights import EncoderWeights
-from testbench.econ_t.golden_model import transmit
+from testbench.econ_t.golden_model import charges, transmit
 from testbench.econ_t.links import (
     INPUT_COLUMN,
     OUTPUT_COLUMN,
     OUTPUT_LINKS,
+    output_headers,
     pack,
     read_link_csv,
     write_link_csv,
 )
+from testbench.econ_t.output_buffer import send_at_once
 from testbench.econ_t.register_file import write_registers
-from testbench.econ_t.registers import Algorithm, Registers
+from testbench.econ_t.registers import Algorithm, Chip, Registers
 
 INPUTS = pack(np.random.default_rng(5).integers(0, 128, (40, 48)), np.arange(40))
 WEIGHTS = EncoderWeights(
@@ -130,7 +133,8 @@ def test_folders_that_cannot_be_compared_fail_by_name(tmp_path, capsys) -> None:
     good = replace(SETTINGS, algorithm=Algorithm.BEST_CHOICE, etx=4)
     make_folder(tmp_path, "a_good", good)
     make_folder(tmp_path, "b_no_output", good).joinpath("testOutput.csv").unlink()
-    make_folder(tmp_path, "c_short", good, rows=39)
+    long = make_folder(tmp_path, "c_long", good) / "testOutput.csv"
+    long.write_text(long.read_text() + long.read_text().partition("\n")[2][:117])
     make_folder(tmp_path, "d_text", good).joinpath("testOutput.csv").write_text("nothing here\n")
     (tmp_path / "e_empty").mkdir()
     broken = make_folder(tmp_path, "f_broken", good) / "init.yaml"
@@ -144,7 +148,7 @@ def test_folders_that_cannot_be_compared_fail_by_name(tmp_path, capsys) -> None:
     expected = {
         "a_good": "40 of 40 BX exact",
         "b_no_output": "FAILED: .*testOutput.csv: cannot be read",
-        "c_short": "FAILED: .*39 rows for the 40 bunch crossings",
+        "c_long": "FAILED: .*41 rows for the 40 bunch crossings",
         "d_text": "FAILED: .*expected 13 words",
         "e_empty": "FAILED: .*init.yaml: cannot be read",
         "f_broken": "FAILED: .*not valid YAML",
@@ -152,6 +156,131 @@ def test_folders_that_cannot_be_compared_fail_by_name(tmp_path, capsys) -> None:
     }
     for line, (name, text) in zip(lines[:-1], expected.items(), strict=True):
         assert re.match(rf"{name} .*{text}", line)
+
+
+def test_a_recording_shorter_than_its_input_is_compared_as_far_as_it_goes(tmp_path, capsys) -> None:
+    good = replace(SETTINGS, algorithm=Algorithm.BEST_CHOICE, etx=4)
+    make_folder(tmp_path, "a", good, rows=39)
+    make_folder(tmp_path, "b", good)
+    flip(make_folder(tmp_path, "c", good, rows=10), 7, 0, 1)
+    make_folder(tmp_path, "d", replace(SETTINGS, algorithm=Algorithm(0), etx=2), rows=5)
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1
+    assert "39 of 39 BX exact (the recording ends 1 BX before its input)" in lines[0]
+    assert lines[1].endswith("40 of 40 BX exact")
+    assert "9 of 10 BX exact (the recording ends 30 BX" in lines[2] and "FAILED" in lines[2]
+    assert "5 of 5 BX exact (the recording ends 35 BX before its input)" in lines[3]
+    assert lines[-1] == (
+        "3 passed, 1 failed; 3 shorter than the input and compared as far as recorded "
+        "(66 BX not compared)"
+    )
+
+
+def zero_charge_folder(root: Path, *, send_zeros: bool) -> Path:
+    """Best choice of 48 cells, every second one without charge once three bits are cut off."""
+    registers = replace(SETTINGS, algorithm=Algorithm.BEST_CHOICE, etx=13)
+    folder = make_folder(root, "BC", registers)
+    codes = np.random.default_rng(6).integers(1, 128, (40, 48))
+    codes[1::2, ::2] = 0  # the charge 4 of a high-density module
+    words = pack(codes, np.arange(40))
+    write_link_csv(root / "testInput.csv", INPUT_COLUMN, words)
+    frames = best_choice_frames(
+        charges(words, registers),
+        output_headers(np.arange(40)),
+        13,
+        3,
+        False,
+        send_zeros=send_zeros,
+    )
+    write_link_csv(folder / "testOutput.csv", OUTPUT_COLUMN, send_at_once(frames, 13).links)
+    return folder
+
+
+def test_codes_of_charge_zero_that_are_left_out_are_named_and_fail(tmp_path, capsys) -> None:
+    folder = zero_charge_folder(tmp_path, send_zeros=False)
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1 and lines[-1] == "0 passed, 1 failed"
+    assert " of 40 BX exact; FAILED: first difference at BX 1, charge" in lines[0]
+    assert lines[0].endswith("was left out by the emulator until April 2022")
+    flip(folder, 2, 0, 1)  # of another cause
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1 and "2022" not in lines[0]
+    zero_charges = tmp_path / "sent"
+    zero_charges.mkdir()
+    zero_charge_folder(zero_charges, send_zeros=True)
+    status, lines, _ = run(zero_charges, capsys)
+    assert (status, lines[-1]) == (0, "1 passed, 0 failed")
+
+
+@pytest.mark.parametrize("algorithm", [Algorithm.BEST_CHOICE, Algorithm.THRESHOLD_SUM])
+def test_the_production_chips_map_is_told_from_the_first_chips(tmp_path, capsys, algorithm) -> None:
+    settings = replace(SETTINGS, algorithm=algorithm, etx=10, threshold=(0,) * 48)
+    for chip in Chip:
+        make_folder(tmp_path, chip.value, replace(settings, chip=chip))
+    status, lines, _ = run(tmp_path, capsys)
+    assert (status, lines[-1]) == (0, "2 passed, 0 failed")
+    recorded = [tmp_path / chip.value / "testOutput.csv" for chip in Chip]
+    first, production = (file.read_text() for file in recorded)
+    recorded[0].write_text(production)
+    recorded[1].write_text(first)
+    if algorithm is Algorithm.THRESHOLD_SUM:
+        assert first == production  # all cells are sent: the maps are the same
+        return
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1 and lines[-1] == "0 passed, 2 failed"
+    assert "map bit 0: expected" in lines[0] and "map bit 47: expected" in lines[1]
+
+
+def test_groups_below_a_folder_give_one_total(tmp_path, capsys) -> None:
+    good = replace(SETTINGS, algorithm=Algorithm.BEST_CHOICE, etx=4)
+    for group in ("one", "deep/two"):
+        (tmp_path / group).mkdir(parents=True)
+        make_folder(tmp_path / group, "set", good)
+    stray = tmp_path / "one" / "testOutput.csv"  # of the group: registers are missing
+    stray.write_text((tmp_path / "one" / "set" / "testOutput.csv").read_text())
+    own = tmp_path / "own"
+    own.mkdir()
+    (make_folder(own, "set", good)).joinpath("testInput.csv").write_text(
+        (own / "testInput.csv").read_text()
+    )
+    (own / "testInput.csv").unlink()
+    (tmp_path / "one" / "no_output").mkdir()
+    (tmp_path / "one" / "no_output" / "init.yaml").write_text(
+        (tmp_path / "one" / "set" / "init.yaml").read_text()
+    )
+    (tmp_path / "scripts" / "inner").mkdir(parents=True)
+    (tmp_path / "deep" / "round").symlink_to(tmp_path)
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1
+    assert [line.split("  ")[0] for line in lines[:-2]] == [
+        "deep/two/set",
+        "one/no_output",
+        "one/set",
+        "own/set",
+    ]
+    assert "best choice, 4 eTx: FAILED: " in lines[1] and "testOutput.csv: cannot be" in lines[1]
+    assert lines[-2:] == ["no recording in: scripts", "3 passed, 1 failed"]
+
+
+def test_a_folder_may_be_a_recording_itself(tmp_path, capsys) -> None:
+    good = replace(SETTINGS, algorithm=Algorithm.REPEATER, etx=13)
+    folder = make_folder(tmp_path, "set", good)
+    status, lines, _ = run(folder, capsys)
+    assert status == 0 and lines[0].startswith("set  repeater, 13 eTx: 40 of")
+    (tmp_path / "testInput.csv").rename(folder / "testInput.csv")
+    status, lines, _ = run(folder, capsys)
+    assert (status, lines[-1]) == (0, "1 passed, 0 failed")
+    (folder / "testInput.csv").unlink()
+    status, lines, _ = run(folder, capsys)
+    assert status == 1 and "testInput.csv: cannot be read" in lines[0]
+
+
+def test_a_type_of_super_trigger_cells_without_a_recording_is_named(tmp_path, capsys) -> None:
+    settings = replace(SETTINGS, chip=Chip.PRODUCTION, algorithm=Algorithm(1), etx=3, stc_type=4)
+    make_folder(tmp_path, "STC", settings).joinpath("testOutput.csv").unlink()
+    status, lines, _ = run(tmp_path, capsys)
+    assert status == 1
+    assert re.match(r"STC  super trigger cell type 4, 3 eTx: FAILED: .*testOutput.csv: ", lines[0])
 
 
 def test_unreadable_input_fails_every_folder(tmp_path, capsys) -> None:
@@ -213,4 +342,4 @@ def test_bad_folders_are_input_errors(tmp_path, capsys) -> None:
     status, _, error = run(tmp_path / "testInput.csv", capsys)
     assert status == 2 and "Not a directory" in error
     status, _, error = run(tmp_path, capsys)
-    assert status == 2 and "no folder to check" in error
+    assert status == 2 and "holds no recording to check" in error

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from hw.foundation.errors import InputError
 from testbench.econ_t.autoencoder_frame import autoencoder_frames, data_bits, masked_bits
-from testbench.econ_t.conformance import check_folder, read_inputs
+from testbench.econ_t.conformance import check_folder, check_recordings
 from testbench.econ_t.converter import calibrate, convert
 from testbench.econ_t.encoder import conv_codes, image, latent_codes
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.golden_model import autoencoder_stages, charges, transmit
 from testbench.econ_t.links import pack
 from testbench.econ_t.output_buffer import send_at_once
+from testbench.econ_t.recordings import find_recordings, read_inputs
 from testbench.econ_t.register_file import read_registers
 from testbench.econ_t.registers import (
     Algorithm,
@@ -31,6 +32,10 @@ SHARED = Path(__file__).parents[3] / "shared" / "econt"
 VECTORS = SHARED / "vectors"
 needs_vectors = pytest.mark.skipif(
     not VECTORS.is_dir(), reason="needs the recorded vectors in ../shared/econt"
+)
+CASES = Path(__file__).parents[3] / "shared" / "cases" / "conformance"
+needs_cases = pytest.mark.skipif(
+    not CASES.is_dir(), reason="needs the recorded cases in ../shared/cases"
 )
 LARGEST = (2031616 * 4095) >> 11  # largest CALQ: all input bits and the largest calibration
 
@@ -292,10 +297,23 @@ def test_what_is_not_known_is_refused() -> None:
 @needs_vectors
 @pytest.mark.shared
 def test_every_recorded_vector_is_exact() -> None:
-    inputs = read_inputs(VECTORS)
+    inputs = read_inputs(VECTORS / "testInput.csv")
     verdicts = [check_folder(path, inputs) for path in sorted(VECTORS.iterdir()) if path.is_dir()]
     assert len(verdicts) >= 10
     assert [verdict for verdict in verdicts if not verdict.passed] == []
+
+
+@needs_cases
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "crossings"),
+    [("best_choice_zero_charge", 1), ("production_map_order", 1), ("threshold_sum_buffer", 97)],
+)
+def test_recorded_cases_are_exact(name: str, crossings: int) -> None:
+    [recording] = find_recordings(CASES / name).recordings
+    [verdict] = check_recordings([recording])
+    assert verdict.passed
+    assert (verdict.exact, verdict.total, verdict.unrecorded) == (crossings, crossings, 0)
 
 
 @needs_vectors
@@ -305,7 +323,7 @@ def test_charges_are_those_of_the_training_data() -> None:
     registers = read_registers(VECTORS / "AE" / "init.yaml")
     ours = autoencoder_registers(random_weights(0))
     assert (ours.mux, ours.high_density) == (registers.mux, registers.high_density)
-    calq = charges(read_inputs(VECTORS), registers)
+    calq = charges(read_inputs(VECTORS / "testInput.csv"), registers)
     with (SHARED / "nElinks_5" / "ttbar_pu200_module.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     cells = np.array([[int(row[f"CALQ_{cell}"]) for cell in range(48)] for row in rows])

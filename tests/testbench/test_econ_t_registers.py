@@ -15,6 +15,7 @@ from testbench.econ_t.encoder_weights import BLOCK_BITS, BLOCKS, EncoderWeights
 from testbench.econ_t.register_file import read_register_file, read_registers, write_registers
 from testbench.econ_t.registers import (
     Algorithm,
+    Chip,
     Registers,
     autoencoder_registers,
     encoder_cells,
@@ -22,6 +23,7 @@ from testbench.econ_t.registers import (
 )
 from testbench.econ_t.weight_file import read_weights, write_weights
 
+CASES = Path(__file__).parents[3] / "shared" / "cases" / "registers"
 SHAPES = {
     "conv_kernel": (3, 3, 1, 8),
     "conv_bias": (8,),
@@ -114,7 +116,7 @@ def test_weight_archive(tmp_path) -> None:
 # register files ------------------------------------------------------------------------------
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.permutations(range(48)),
     st.lists(st.integers(0, 4095), min_size=48, max_size=48),
@@ -123,6 +125,7 @@ def test_weight_archive(tmp_path) -> None:
 )
 def test_written_registers_are_read_back(tmp_path_factory, mux, cal, mask, seed) -> None:
     registers = Registers(
+        chip=list(Chip)[seed >> 2 & 1],
         algorithm=Algorithm.AUTOENCODER,
         high_density=bool(seed & 1),
         mux=tuple(mux),
@@ -198,6 +201,133 @@ def test_spellings_of_the_links_in_use(tmp_path, spelling: str) -> None:
     assert read(tmp_path, text).etx == 6
 
 
+PLACES = (
+    "{eporttx_numen: {param_mask: 0x0F, param_shift: 4}, "
+    "use_sum: {param_mask: 1, param_shift: 2}, stc_type: {param_mask: 3, param_shift: 0}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (f"{{value: 0x69, params: {PLACES}}}", (6, False, 1)),
+        (
+            "{value: 0x25, params: {eporttx_numen: {param_mask: 0x0F, param_shift: 4}}}",
+            (2, True, 1),
+        ),
+        (f"{{value: [0x2_5], params: {PLACES}}}", None),
+        ("{value: 0x25, params: {use_sum: {param_mask: 1, param_value: 0}}}", (2, False, 1)),
+        ("{addr_offset: 7, size_byte: 1, value: 0x62, params: {}}", (6, False, 2)),
+        ("{value: 0x25, params: }", (2, True, 1)),
+        ("{value: 0x62, use_sum: {param_value: 1}}", (6, True, 2)),
+    ],
+)
+def test_a_registers_value_beside_its_parameters(tmp_path, config, expected) -> None:
+    text = f"ECON-T: {{RW: {{FMTBUF_ALL: {{registers: {{config: {config}}}}}}}}}"
+    if expected is None:
+        with pytest.raises(InputError, match=r"config\.value': expected an integer"):
+            read(tmp_path, text)
+        return
+    registers = read(tmp_path, text)
+    assert (registers.etx, registers.use_sum, registers.stc_type) == expected
+
+
+def register_map(weights: EncoderWeights) -> dict:
+    """A register map of the whole chip in its own form: every register with its value."""
+    places = {
+        "eporttx_numen": {"param_mask": 15, "param_shift": 4},
+        "use_sum": {"param_mask": 1, "param_shift": 2},
+        "stc_type": {"param_mask": 3, "param_shift": 0},
+    }
+    mask = latent_mask(5)
+    blocks = {
+        "CH_ALIGNER_*INPUT_ALL": {"config": {"value": 0, "params": {"patt_en": places["use_sum"]}}},
+        "FMTBUF_ALL": {
+            "tx_sync_word": {"size_byte": 2, "value": 0x122},
+            "buff_t1": {"addr_offset": 2, "size_byte": 2, "value": 338},
+            "buff_t3": {"addr_offset": 6, "value": 25},
+            "config": {"addr_offset": 7, "value": 0xD2, "params": places},
+            "mask_ae": {
+                "addr_offset": 8,
+                "size_byte": 18,
+                "value": mask >> 16 | (mask & 0xFFFF) << 128,
+            },
+        },
+        "MFC_MUX_SELECT": {
+            "mux_select_*": {
+                "addr_shift": 1,
+                "n_iterations": 48,
+                "param_mask": 63,
+                "param_shift": 0,
+                "value": list(range(47, -1, -1)),
+            }
+        },
+        "MFC_CAL_VAL": {"cal_*": {"size_byte": 2, "n_iterations": 48, "value": [300] * 48}},
+        "MFC_ALGORITHM_SEL_DENSITY": {
+            "algo": {
+                "value": 0xC,
+                "params": {
+                    "select": {"param_mask": 7, "param_shift": 0},
+                    "density": {"param_mask": 1, "param_shift": 3},
+                },
+            }
+        },
+        "ALGO_THRESHOLD_VAL": {"threshold_val_*": {"size_byte": 3, "value": [47] * 48}},
+        "ALGO_DROPLSB": {"drop_lsb": {"value": 3}},
+        "ERX_ALL": {"config_ch_*": {"value": [5] * 12, "params": {"enable": places["use_sum"]}}},
+        "MISC_ALL": {"misc_rw_0": {"value": 0, "params": {"run": places["use_sum"]}}},
+    }
+    for index, registers in encoder_section(weights).items():
+        blocks[f"AUTOENCODER_{index}INPUT"] = {
+            name: {"size_byte": 16, "value": value} for name, value in registers.items()
+        }
+    written = {
+        name: {"addr_base": 0x100, "registers": registers} for name, registers in blocks.items()
+    }
+    status = {"FMTBUF_ALL": {"registers": {"buffer_out_err": {"value": 0}}}}
+    return {"ECON-T": {"ninput": 12, "noutput": 13, "RW": written, "RO": status, "WO": {}}}
+
+
+def test_a_whole_register_map_is_read(tmp_path) -> None:
+    weights = random_weights(4)
+    (tmp_path / "map.yaml").write_text(yaml.dump(register_map(weights)))
+    found = read_register_file(tmp_path / "map.yaml")
+    assert found.weight_registers == 108 and found.ignored == ()
+    assert found.registers == Registers(
+        algorithm=Algorithm.AUTOENCODER,
+        high_density=True,
+        mux=tuple(range(47, -1, -1)),
+        calibration=(300,) * 48,
+        threshold=(47,) * 48,
+        drop_lsb=3,
+        etx=13,
+        stc_type=2,
+        use_sum=False,
+        sync_word=0x122,
+        buffer_t1=338,
+        buffer_t3=25,
+        output_mask=latent_mask(5),
+        weights=weights,
+    )
+
+
+def test_the_map_of_all_weights_of_every_block(tmp_path) -> None:
+    block = "AUTOENCODER_*INPUT: {block_shift: 143, registers: {weights_byte0: {value: 0x1}}}"
+    found = read(tmp_path, f"ECON-T: {{RW: {{{block}}}}}")
+    assert found.weights is not None
+    assert found.weights.to_blocks() == (1,) * 12
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs the register files in ../shared/cases")
+@pytest.mark.shared
+def test_the_shared_register_file_is_read() -> None:
+    found = read_register_file(CASES / "params_beside_value.yaml")
+    assert found.registers.etx == 2 and found.registers.use_sum
+    assert found.registers.weights is not None
+    assert found.registers.weights.to_blocks() == (1, *(0,) * 11)
+    assert (found.weight_registers, found.ignored) == (1, ())
+
+
 def sections(algorithm: str, active: str, more: str = "") -> str:
     return (
         f"{algorithm}\nFormatterBuffer: {{Global: {{active_etxs: {active}, stc_type: 2}}}}\n{more}"
@@ -231,6 +361,25 @@ def test_production_chip_numbers_a_links_cells_backwards(tmp_path) -> None:
     assert read(tmp_path, sections(PRODUCTION, "1", identity)).mux[:8] == (3, 2, 1, 0, 7, 6, 5, 4)
 
 
+@pytest.mark.parametrize(
+    ("text", "chip"),
+    [
+        ("Algorithm: {Global: {select: 2}}\nFormatterBuffer: {Global: {active_etxs: 3}}", "p1"),
+        ("ECON-T: {RW: {ALGO_DROPLSB: {registers: {drop_lsb: 3}}}}", "p1"),
+        ("ConfigAlgo: {Global: {alg_type: 2}}\nFormatterBuffer: {active_etxs: 3}", "production"),
+        ("Algorithm: {Global: {select: 2}}\nFmtBuf: {Global: {active_etxs: 3}}", "production"),
+        ("Algorithm: {Global: {alg_type: 2}}\nFormatterBuffer: {active_etxs: 3}", "production"),
+        ("Algorithm: {Global: {alg_high_density: 1}}\nMux: {0: 0}", "production"),
+    ],
+)
+def test_the_chip_is_told_by_its_registers(tmp_path, text, chip) -> None:
+    registers = read(tmp_path, text)
+    assert registers.chip is Chip(chip)
+    assert registers.mux[0] == (0 if chip == "p1" else 3)
+    if "active" in text:
+        assert registers.etx == (3 if chip == "p1" else 2)  # a number of links, or a mask
+
+
 def encoder_section(weights: EncoderWeights) -> dict[int, dict[str, int]]:
     low = 2**128 - 1
     return {
@@ -259,9 +408,13 @@ def test_the_three_layouts_say_the_same(tmp_path) -> None:
         "Encoder": encoder_section(blocks.weights),
         "FormatterBuffer": {"Global": {"active_etxs": 0b111, "keep_auto_encoder_bits": mask}},
     }
-    for name, content in (("older", older), ("production", production)):
+    for name, content, chip in (
+        ("older", older, Chip.P1),
+        ("production", production, Chip.PRODUCTION),
+    ):
         (tmp_path / f"{name}.yaml").write_text(yaml.dump(content))
-        assert read_registers(tmp_path / f"{name}.yaml") == blocks, name
+        found = read_registers(tmp_path / f"{name}.yaml")
+        assert found == replace(blocks, chip=chip), name
     assert read_registers(tmp_path / "blocks.yaml") == blocks
 
 
@@ -319,6 +472,25 @@ FmtBuf: {{Global: {{eporttx_numen: 4, keep_auto_encoder_bits: 0xF, link_reset_pa
         ("ECON-T: {RW: {FMTBUF_ALL: {registers: {mask_ae: {value: x}}}}}", "'x'"),
         ("ECON-T: {RW: {FMTBUF_ALL: {registers: {mask_ea: 1}}}}", "did you mean 'mask_ae'"),
         ("ECON-T: {RW: {AUTOENCODER_12INPUT: {registers: {weights_byte0: 1}}}}", "places 0 to 11"),
+        (
+            "ECON-T: {RW: {FMTBUF_ALL: {registers: {config: {params: "
+            "{use_sum: {param_mask: 1, param_shift: 2}}}}}}}",
+            r"config\.params\.use_sum': gives mask and shift .*add one of them",
+        ),
+        (
+            "ECON-T: {RW: {FMTBUF_ALL: {registers: {config: {value: 5, params: "
+            "{use_sum: {param_mask: 1, param_shift: 3}}}}}}}",
+            r"use_sum\.param_shift': the chip has 0x2 here, found 0x3",
+        ),
+        (
+            "ECON-T: {RW: {FMTBUF_ALL: {registers: {config: {value: 0x125}}}}}",
+            "293 is out of range: the register has 8 bits",
+        ),
+        (
+            "ECON-T: {RW: {FMTBUF_ALL: {registers: {mask_ae: "
+            "{size_byte: 16, value: 0x1_0000_0000_0000_0000_0000_0000_0000_0000}}}}}",
+            "out of range: the register has 128 bits",
+        ),
         (f"{OLDER}\n{OLDER}", "given twice"),
         ("Algorithm: [", "not valid YAML"),
         ("Cal: {0: 2024-99-99}", "not valid YAML"),
@@ -385,6 +557,22 @@ def test_export_and_import_are_inverse(tmp_path, capsys) -> None:
     assert main(["registers", "export", "--weights", archive, *options, file]) == 0
     assert read_registers(file).etx == 3
     assert read_registers(file).output_mask == latent_mask(4)
+
+
+def test_export_writes_the_layout_of_the_chip(tmp_path, capsys) -> None:
+    archive, file = str(tmp_path / "w.npz"), str(tmp_path / "init.yaml")
+    again = str(tmp_path / "again.yaml")
+    write_weights(archive, random_weights(7))
+    export = ["registers", "export", "--weights", archive]
+    assert main([*export, "--chip", "production", "--etx", "3", file]) == 0
+    found = read_registers(file)
+    assert Path(file).read_text().startswith("ConfigAlgo:")
+    assert found == replace(autoencoder_registers(random_weights(7), 3), chip=Chip.PRODUCTION)
+    assert main([*export, "--registers", file, again]) == 0
+    assert read_registers(again) == found
+    assert main([*export, "--registers", file, "--chip", "p1", again]) == 0
+    assert Path(again).read_text().startswith("ECON-T:")
+    assert read_registers(again) == replace(found, chip=Chip.P1)
 
 
 def test_import_without_weights_fails(tmp_path, capsys) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from hw.foundation.errors import ToolFailed
 from hw.open_tools.verilator import Design, lint
-from hw.rtl import sources
+from hw.rtl import AUTOENCODER, ENCODER, designs, sources
 from testbench.econ_t.converter import convert
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.golden_model import autoencoder_stages, charges
@@ -28,9 +28,7 @@ from testbench.econ_t.links import (
 )
 from testbench.econ_t.reconfigurable import (
     ALGORITHM_ERRORS,
-    AUTOENCODER,
     CONVERTER_ERRORS,
-    ENCODER,
     ERROR_CLEAR,
     FORMATTER_ERRORS,
     AutoencoderSet,
@@ -44,7 +42,7 @@ from testbench.econ_t.reconfigurable import (
     weight_writes,
 )
 from testbench.econ_t.register_file import read_registers
-from testbench.econ_t.registers import Registers, autoencoder_registers
+from testbench.econ_t.registers import Chip, Registers, autoencoder_registers
 from testbench.econ_t.stimulus import (
     directed_inputs,
     extreme_weights,
@@ -92,7 +90,7 @@ def test_lint_is_clean() -> None:
         (ENCODER, {}),
         (ENCODER, {"TMR": 1, "LATENCY": 0}),
         (ENCODER, {"LATENCY": 3}),
-        (AUTOENCODER, {"TMR": 1}),
+        (AUTOENCODER, {"TMR": 1, "PRODUCTION": 1}),
         (
             AUTOENCODER,
             {"CONVERTER_LATENCY": 0, "ENCODER_LATENCY": 0, "FORMATTER_LATENCY": 0},
@@ -101,6 +99,17 @@ def test_lint_is_clean() -> None:
 )
 def test_lint_is_clean_with_other_parameters(top: str, parameters: dict[str, int]) -> None:
     lint(Design(sources(), top, parameters))
+
+
+def test_the_designs_to_map_have_registers_once_and_three_times() -> None:
+    tops = {name: (design.top, design.parameters["TMR"]) for name, design in designs().items()}
+    assert tops == {
+        "encoder": (ENCODER, 0),
+        "encoder_tmr": (ENCODER, 1),
+        "autoencoder": (AUTOENCODER, 0),
+        "autoencoder_tmr": (AUTOENCODER, 1),
+    }
+    assert all(design.sources == sources() for design in designs().values())
 
 
 def test_lint_finds_a_narrow_sum(tmp_path: Path) -> None:
@@ -321,6 +330,26 @@ def test_corners_of_the_converter(autoencoder: RtlSimulator, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_the_production_chip_counts_a_links_codes_backwards(tmp_path: Path) -> None:
+    simulator = compile_design(autoencoder_design(chip=Chip.PRODUCTION), tmp_path / "design")
+    random = rng(8)
+    sets = [
+        AutoencoderSet(
+            f"{chip} {index}",
+            replace(random_registers(random, random_weights(random, 0.3)), chip=chip),
+            random_words(random, 200),
+        )
+        for chip in Chip
+        for index in range(3)
+    ]
+    result = check(simulator, autoencoder_stimulus(sets, Chip.PRODUCTION), tmp_path)
+    assert (result.comparison.vectors, result.comparison.mismatches) == (1200, 0)
+    # on the other chip's selectors it takes other inputs
+    confused = check(simulator, autoencoder_stimulus(sets), tmp_path)
+    assert confused.comparison.mismatches > 0
+
+
+@pytest.mark.slow
 def test_registers_reset_to_the_chips_values(autoencoder: RtlSimulator) -> None:
     run = autoencoder.run([Read(list(ADDRESSES))])
     # the golden model's defaults are the chip's reset values; drop_lsb and so on are not here
@@ -465,6 +494,8 @@ def test_writes_hold_the_register_file() -> None:
     assert [written[0x03C1], written[0x03C2]] == [0x34, 0x12]  # mask_ae2
     assert [written[0x03B1 + 14], written[0x03B1 + 15]] == [0xCD, 0xAB]  # end of mask_ae
     assert written[0x03C4] == 47
+    production = dict(register_writes(registers, Chip.PRODUCTION))
+    assert [production[0x03C4 + cell] for cell in range(5)] == [44, 2, 1, 0, 7]
     assert [written[0x03F4], written[0x03F5]] == [0x00, 0x08]
     # the last block's last 12 bytes: 16 codes of 6 bits
     last = 0x0538 + 11 * 143 + 134
