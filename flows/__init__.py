@@ -1,1 +1,1 @@
-"""The order of the work: one module a step, the command line, the doctor."""
+"""The order of the work: one module a stage, the command line, the doctor."""

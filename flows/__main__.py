@@ -2,7 +2,7 @@
 
 import sys
 
-from flows.commands import COMMANDS, carry_out, load_command
+from flows.dispatch import COMMANDS, carry_out, load_command
 from hw.foundation.errors import EcontError
 from hw.foundation.strict_config import did_you_mean
 

@@ -1,7 +1,7 @@
-"""What every step of the hardware does alike, around the measurement that it alone does.
+"""What every stage of the hardware does alike, around the measurement that it alone does.
 
-A step's module has `add_arguments(parser)`, `CANNOT` (the errors for which it cannot be done) and
-`measure(stage, design, arguments)`.  The frame removes the metrics of an earlier run, lets the step
+A stage's module has `add_arguments(parser)`, `CANNOT` (the errors for which it cannot be done) and
+`measure(stage, design, arguments)`.  The frame removes the metrics of an earlier run, lets the stage
 measure, and writes what was found, or why nothing was, in one go; it tells the outcome in one
 wording, and `--or-skip` leaves the verdict on it to the report.
 """
@@ -14,7 +14,7 @@ from functools import partial
 from types import ModuleType
 
 from flows.artefacts.stage_results import metrics_file
-from flows.command_line.step_options import check_options
+from flows.command_line.options import check_options
 from flows.layout import DesignLayout, design_layout
 from flows.provenance import file_hash, provenance
 from flows.stages import Scope, Stage
@@ -25,7 +25,7 @@ from reports.metrics import Metric, with_provenance, write_metrics
 
 @dataclass(frozen=True)
 class Found:
-    """What a step measured.
+    """What a stage measured.
 
     Attributes:
         values: by metric name; of the stage's form, at its evidence level.
@@ -50,21 +50,21 @@ class Found:
     of_modules: bool = False
 
 
-def run(stage: Stage, step: ModuleType, arguments: argparse.Namespace) -> None:
-    """Carry out one step.
+def run(stage: Stage, module: ModuleType, arguments: argparse.Namespace) -> None:
+    """Carry out one stage.
 
     Raises:
         InputError: an option, or a file that an earlier stage left, cannot be used.
-        CheckFailed: the step found a difference; with `--or-skip` it is recorded and told only.
-        Exception: one of the step's CANNOT; with `--or-skip` it is recorded and told only.
+        CheckFailed: it found a difference; with `--or-skip` it is recorded and told only.
+        Exception: one of the CANNOT of its module; with `--or-skip` it is recorded and told only.
     """
     check_options(arguments)
     design = design_layout(arguments.build, arguments.model, arguments.target)
     file = metrics_file(stage, design)
     file.unlink(missing_ok=True)
     try:
-        found = step.measure(stage, design, arguments)
-    except step.CANNOT as error:
+        found = module.measure(stage, design, arguments)
+    except module.CANNOT as error:
         if not arguments.or_skip:
             raise
         _write(stage, design, arguments, Found(), str(error))

@@ -1,4 +1,4 @@
-"""Where every step's artefacts live: the only place that knows folder and file names."""
+"""Where every stage's artefacts live: the only place that knows folder and file names."""
 
 from dataclasses import dataclass
 from pathlib import Path

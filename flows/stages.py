@@ -29,7 +29,7 @@ class Stage:
         name: as on the command line, with the suffix of its form.
         does: what it does, for the list of commands.
         scope: what its results belong to.
-        module: the module in flows/steps that carries it out.
+        module: the module in flows/commands that carries it out.
         needs: the stages whose results it reads.
         form: the form of the design that it measures; None before there are any.
         evidence: the level of its figures.

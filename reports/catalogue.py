@@ -419,7 +419,7 @@ _ROWS: tuple[Row, ...] = (
         Row("train.modules", "modules", None, "Training modules"),
         Row("train.seconds", "s", None, "Time"),
     ))),
-    # --- of steps beside the flow, whose figures no report shows ---
+    # --- of stages beside the flow, whose figures no report shows ---
     *_measured_by("graph", OTHER,
         Row("graph.{network}.{form}.difference", "", _LOWER,
             "Largest difference from Keras, {network}, {form}"),

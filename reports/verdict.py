@@ -136,7 +136,7 @@ def _judge(
     if not measured:
         record = next((m for m in summary.metrics if m.name == name and m.variant == variant), None)
         demand = _demand(bounds, record.unit if record else row_of(name).unit)
-        missing = undone.get(row_of(name).stage, "no step measures it")
+        missing = undone.get(row_of(name).stage, "no stage measures it")
         reason = (record.reason if record else None) or missing
         # vectors were compared and yet no count stands: something else about the design is wrong
         undecided = _compared(summary, name, variant)

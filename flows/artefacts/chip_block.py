@@ -130,7 +130,7 @@ def check_block(
         outcome = _outcome(dict.fromkeys(_METRICS, reason))
         return replace(outcome, summary=f"whole chip block: not compared ({reason})")
     if not layout.block.is_dir():
-        raise InputError(f"{layout.block}: no such folder; run the hls step anew")
+        raise InputError(f"{layout.block}: no such folder; run the hls stage anew")
     simulator = compile_block(layout.block, layout.csim / "block")
 
     sets = [

@@ -33,7 +33,8 @@ def add_recorded(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         default=RECORDED,
-        help="vectors of the CMS emulator, as the conformance step takes them; compared if there",
+        help="vectors of the CMS emulator, as the conformance command takes them; compared where "
+        "there are any",
     )
 
 

@@ -32,7 +32,7 @@ def generated_design(of_design: DesignLayout) -> GeneratedRtl:
     """The generated RTL's record, which must have been made from this encoder.
 
     Raises:
-        NoLogic: the rtl step was skipped.
+        NoLogic: the rtl stage was skipped.
         InputError: there is no encoder or no RTL, or it is another encoder's or incomplete.
     """
     layout, encoder_file = of_design.target, trained_encoder(of_design.model)
@@ -41,12 +41,12 @@ def generated_design(of_design: DesignLayout) -> GeneratedRtl:
     design = read_rtl(layout.rtl)
     if design.encoder_hash != file_hash(encoder_file):
         raise InputError(
-            f"{layout.rtl} was not made from {encoder_file}; run the rtl step anew: "
+            f"{layout.rtl} was not made from {encoder_file}; run the rtl stage anew: "
             f"make rtl MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
         )
     if lacking := [name for name in design.sources if not (layout.rtl / name).is_file()]:
         raise InputError(
-            f"{layout.rtl} lacks {', '.join(lacking)}; run the rtl step anew: "
+            f"{layout.rtl} lacks {', '.join(lacking)}; run the rtl stage anew: "
             f"make clean-rtl rtl MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
         )
     return design

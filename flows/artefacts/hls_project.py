@@ -14,7 +14,7 @@ def hls_project(design: DesignLayout) -> HlsProject:
     """The record of the HLS project, which must have been made from this encoder.
 
     Raises:
-        NoFixedPoint: the hls step was skipped.
+        NoFixedPoint: the hls stage was skipped.
         InputError: there is no encoder or no project, or it is another encoder's.
     """
     layout, encoder_file = design.target, trained_encoder(design.model)
@@ -23,7 +23,7 @@ def hls_project(design: DesignLayout) -> HlsProject:
     project = read_project(layout.hls)
     if project.encoder_hash != file_hash(encoder_file):
         raise InputError(
-            f"{layout.hls} was not made from {encoder_file}; run the hls step anew: "
+            f"{layout.hls} was not made from {encoder_file}; run the hls stage anew: "
             f"make hls MODEL={layout.folder.parent.name} TARGET={layout.folder.name}"
         )
     return project

@@ -1,4 +1,4 @@
-"""The folder of a trained (or imported) model, as the later steps read it."""
+"""The folder of a trained (or imported) model, as the later stages read it."""
 
 import json
 import re

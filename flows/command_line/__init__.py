@@ -1,1 +1,1 @@
-"""Options, console output and progress that the steps share."""
+"""Options, console output and progress that the stages share."""

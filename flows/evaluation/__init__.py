@@ -1,1 +1,1 @@
-"""What the evaluate step measures and records."""
+"""What the evaluate stage measures and records."""

@@ -1,4 +1,4 @@
-"""All pictures of a model, from the files that its steps have left."""
+"""All pictures of a model, from the files that its stages have left."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

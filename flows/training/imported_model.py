@@ -17,7 +17,7 @@ from flows.artefacts.trained_model import (
     write_networks,
     write_validation,
 )
-from flows.command_line.step_options import require_at_least
+from flows.command_line.options import require_at_least
 from flows.layout import ModelLayout, cache_folder, data_layout
 from flows.training.module_data import prepare_data
 from hw.foundation.atomic_file import write_text

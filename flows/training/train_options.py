@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flows.command_line.step_options import require_at_least
+from flows.command_line.options import require_at_least
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
 from flows.training.train_models import LEAST_ENERGY_FRACTION, QUICK_MODULES, TrainingRequest
 from hw.foundation.errors import InputError, about

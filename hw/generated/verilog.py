@@ -191,9 +191,9 @@ def read_rtl(folder: Path) -> GeneratedRtl:
     try:
         return GeneratedRtl.model_validate_json(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{folder}: holds no generated RTL; run the rtl step first") from error
+        raise InputError(f"{folder}: holds no generated RTL; run the rtl stage first") from error
     except ValidationError as error:
-        raise InputError(f"{file}: damaged; run the rtl step anew ({error})") from error
+        raise InputError(f"{file}: damaged; run the rtl stage anew ({error})") from error
 
 
 @dataclass(frozen=True)

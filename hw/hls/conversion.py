@@ -180,9 +180,9 @@ def read_project(folder: Path) -> HlsProject:
     try:
         return HlsProject.model_validate_json(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{folder}: holds no HLS project; run the hls step first") from error
+        raise InputError(f"{folder}: holds no HLS project; run the hls stage first") from error
     except ValidationError as error:
-        raise InputError(f"{file}: damaged; run the hls step anew ({error})") from error
+        raise InputError(f"{file}: damaged; run the hls stage anew ({error})") from error
 
 
 def write_layer_types(file: Path, layers: tuple[LayerType, ...]) -> None:

@@ -1,1 +1,1 @@
-"""The pictures of a report, one module a kind, drawn from the files that the steps leave."""
+"""The pictures of a report, one module a kind, drawn from the files that the stages leave."""

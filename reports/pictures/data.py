@@ -24,7 +24,7 @@ def data_picture(histograms: Path, distances: Mapping[str, float]) -> Picture:
     """The data set's four distributions over the published ones, in one picture.
 
     Args:
-        histograms: `histograms.json` of the data step: name -> edges, counts, published, and the
+        histograms: `histograms.json` of the data stage: name -> edges, counts, published, and the
             modules outside the edges of either (outside, published_outside).
         distances: total-variation distance by name, for the legend.
 
@@ -47,7 +47,7 @@ def data_picture(histograms: Path, distances: Mapping[str, float]) -> Picture:
     try:
         return draw_picture("data", title, caption, PictureGroup.DATA, draw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{histograms}: damaged: {error}; run the data step anew") from error
+        raise InputError(f"{histograms}: damaged: {error}; run the data stage anew") from error
 
 
 def _draw_histogram(

@@ -75,7 +75,7 @@ class Evaluation:
 
 
 def read_evaluation(file: Path) -> Evaluation:
-    """Read what the evaluation step wrote.
+    """Read what the evaluation stage wrote.
 
     Raises:
         InputError: the file is damaged, or its arrays do not belong together.

@@ -186,7 +186,7 @@ def head(axes: Axes, left: str, right: str = "") -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a step's JSON file.
+    """The content of a stage's JSON file.
 
     Raises:
         InputError: it cannot be read.

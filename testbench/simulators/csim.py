@@ -86,7 +86,7 @@ class Simulator:
         )
         lines = [line.split() for line in answer.decode().splitlines()]
         if len(lines) < 2:
-            raise ToolFailed(f"{self.program}: shows no layers; run the hls step anew")
+            raise ToolFailed(f"{self.program}: shows no layers; run the hls stage anew")
         return [
             LayerTrace(name, formats[name], np.array(codes, dtype=np.int64))
             for name, *codes in lines
@@ -230,11 +230,11 @@ def _weight_difference(folder: Path, array: str, layer: str) -> WeightDifference
         in_text = _numbers(text.read_text(encoding="utf-8"))
         in_header = _numbers(initialised[1]) if initialised else []
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder}/{array}: {error}; run the hls step anew") from error
+        raise InputError(f"{folder}/{array}: {error}; run the hls stage anew") from error
     if len(in_header) != len(in_text):
         raise InputError(
             f"{header} has {len(in_header)} numbers, {text.name} has {len(in_text)}; "
-            "run the hls step anew"
+            "run the hls stage anew"
         )
     for index, (a, b) in enumerate(zip(in_header, in_text, strict=True)):
         if a != b:

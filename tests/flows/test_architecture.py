@@ -25,8 +25,8 @@ def test_a_step_that_imports_a_step_is_noticed(tmp_path: Path) -> None:
     for name in FOLDERS:
         only_python = shutil.ignore_patterns("*.yaml", "*.v", "*.sv", "*.cpp", "*.h", "__pycache__")
         shutil.copytree(PROJECT / name, tmp_path / name, ignore=only_python)
-    step = tmp_path / "flows" / "steps" / "timing.py"
-    step.write_text(step.read_text() + "\nimport flows.steps.synth\n")
+    step = tmp_path / "flows" / "commands" / "timing.py"
+    step.write_text(step.read_text() + "\nimport flows.commands.synth\n")
     done = lint_imports(tmp_path)
     assert done.returncode == 1
-    assert "flows.steps.timing -> flows.steps.synth" in done.stdout
+    assert "flows.commands.timing -> flows.commands.synth" in done.stdout

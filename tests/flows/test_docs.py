@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands import COMMANDS, load_command
+from flows.dispatch import COMMANDS, load_command
 from flows.stages import STAGES
 
 PROJECT = Path(__file__).resolve().parents[2]

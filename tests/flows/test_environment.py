@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from flows.steps import doctor
+from flows.commands import doctor
 
 # one process for all: the order of imports decides which Keras the others find
 _TOGETHER = """

@@ -1,4 +1,4 @@
-"""The evaluation step on a stand-in autoencoder: which modules count, and what is written."""
+"""The evaluation stage on a stand-in autoencoder: which modules count, and what is written."""
 
 import json
 from pathlib import Path

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.commands import carry_out
+from flows.commands import gatesim_reconfigurable as step
+from flows.dispatch import carry_out
 from flows.layout import model_layout, target_layout
-from flows.steps import gatesim_reconfigurable as step
 from hw.foundation.errors import CheckFailed, ToolMissing
 from reports.metrics import read_metrics
 from testbench.econ_t.block_sets import random_sets

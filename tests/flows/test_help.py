@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from flows.__main__ import main
-from flows.command_line.step_parser import StepParser, default_text, is_number
-from flows.commands import COMMANDS, load_command
+from flows.command_line.command_parser import CommandParser, default_text, is_number
+from flows.dispatch import COMMANDS, load_command
 from flows.stages import STAGES
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -57,7 +57,7 @@ def test_every_option_of_a_step_is_explained(name: str) -> None:
     _, top = load_command(name)
     for parser in parsers(top):
         assert not faults(parser), parser.prog
-        assert isinstance(parser, StepParser), "its help must be formatted as that of all steps"
+        assert isinstance(parser, CommandParser), "its help must be formatted as that of all steps"
         shown = " ".join(parser.format_help().split())
         assert "None" not in shown and "False" not in shown and "True" not in shown
         for action in parser._actions:
@@ -66,7 +66,7 @@ def test_every_option_of_a_step_is_explained(name: str) -> None:
 
 
 def test_an_option_without_help_default_or_unit_is_a_fault() -> None:
-    parser = StepParser()
+    parser = CommandParser()
     parser.add_argument("--silent", action="store_true")
     parser.add_argument("--file", help="a file to read")
     parser.add_argument("--modules", type=int, default=3, help="how many to read")
@@ -90,7 +90,7 @@ def test_help_lists_the_steps_in_the_order_of_the_work(
 
 
 def test_every_step_module_is_a_step() -> None:
-    modules = {file.stem for file in (PROJECT / "flows" / "steps").glob("[a-z]*.py")}
+    modules = {file.stem for file in (PROJECT / "flows" / "commands").glob("[a-z]*.py")}
     assert modules == {load_command(name)[0].__name__.rpartition(".")[2] for name in COMMANDS}
     for name in COMMANDS:
         step, _ = load_command(name)
@@ -99,7 +99,7 @@ def test_every_step_module_is_a_step() -> None:
 
 def test_help_needs_no_tensorflow() -> None:
     code = (
-        "import sys\nfrom flows.commands import COMMANDS, load_command\n"
+        "import sys\nfrom flows.dispatch import COMMANDS, load_command\n"
         "for name in COMMANDS: load_command(name)\n"
         "print([name for name in ('tensorflow', 'tf_keras', 'hls4ml') if name in sys.modules])"
     )

@@ -60,7 +60,7 @@ class Design:
 
 
 def lay_model(build: Path, name: str, *, seed: int = 1) -> None:
-    """A model as the train step leaves it, with random weights (and biases other than zero)."""
+    """A model as the train stage leaves it, with random weights (and biases other than zero)."""
     from flows.artefacts.trained_model import staged, write_json, write_networks, write_validation
     from models.keras_backend import keras
     from models.networks.encoder import build_networks
@@ -473,7 +473,7 @@ def test_steps_in_the_wrong_order_say_what_to_run(
     assert f"make train MODEL={SEED_MODEL}" in capsys.readouterr().err
     lay_model(tmp_path, SEED_MODEL)
     assert design.csim() == 2
-    assert "run the hls step first" in capsys.readouterr().err
+    assert "run the hls stage first" in capsys.readouterr().err
     assert design.step("csim", "--vectors", "0") == 2
     assert "--vectors 0" in capsys.readouterr().err
 
@@ -483,7 +483,7 @@ def test_a_project_of_another_encoder_is_not_simulated(
 ) -> None:
     lay_model(design.build, SEED_MODEL, seed=2)
     assert design.csim() == 2
-    assert "run the hls step anew" in capsys.readouterr().err
+    assert "run the hls stage anew" in capsys.readouterr().err
 
 
 def test_an_unsupported_layer_is_named(tmp_path: Path) -> None:
@@ -561,5 +561,5 @@ def test_a_damaged_project_record_is_told(design: Design) -> None:
 def test_a_missing_weight_file_is_told(design: Design) -> None:
     project: HlsProject = read_project(design.files.hls)
     (design.firmware / "weights" / f"{arrays_of(design, 'encoded_vector')[0]}.h").unlink()
-    with pytest.raises(InputError, match="run the hls step anew"):
+    with pytest.raises(InputError, match="run the hls stage anew"):
         weight_differences(design.files.hls, project)

@@ -1,4 +1,4 @@
-"""The synth step: figures of a small design under the report's names, and what stops it."""
+"""The synth stage: figures of a small design under the report's names, and what stops it."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.artefacts.stage_results import design_of, metrics_file, result
-from flows.commands import carry_out
+from flows.dispatch import carry_out
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
 from flows.stages import BY_NAME
@@ -35,7 +35,7 @@ def _options(build: Path, target: str = "econ_t", *, or_skip: bool = False) -> a
 
 
 def _build(folder: Path, target: str = "econ_t") -> Path:
-    """A build folder in which the rtl step has made a small adder."""
+    """A build folder in which the rtl stage has made a small adder."""
     encoder = model_layout(folder, MODEL).network("encoder")
     encoder.parent.mkdir(parents=True)
     encoder.write_bytes(b"a trained encoder")
@@ -118,7 +118,7 @@ def test_where_there_is_no_rtl_the_reason_is_recorded(tmp_path):
     for file in layout.rtl.iterdir():
         file.unlink()
     layout.rtl.rmdir()
-    with pytest.raises(InputError, match="run the rtl step first"):
+    with pytest.raises(InputError, match="run the rtl stage first"):
         carry_out("synth", _options(build, or_skip=True))
     why = "layer 'relu' has no logic"
     write_metrics(layout.metrics("rtl"), [Metric(name="fpga.lut", value=None, reason=why)])

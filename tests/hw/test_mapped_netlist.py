@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.commands import carry_out
+from flows.dispatch import carry_out
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
 from hw.foundation.errors import CheckFailed, InputError, ToolFailed, ToolMissing
@@ -369,7 +369,7 @@ def _build(folder: Path) -> Path:
 @pytest.mark.slow
 class TestSteps:
     def test_figures(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("flows.steps.timing.opensta_version", lambda: None)
+        monkeypatch.setattr("flows.commands.timing.opensta_version", lambda: None)
         build = _build(tmp_path)
         layout = target_layout(build, MODEL, "econ_t")
         carry_out("timing", _options(build))
@@ -392,7 +392,7 @@ class TestSteps:
                 carry_out(step, _options(build))
         (layout.rtl / "top.v").unlink()
         for step in ("timing", "equivalence", "ecp5"):
-            with pytest.raises(InputError, match=r"lacks top\.v; run the rtl step anew: make"):
+            with pytest.raises(InputError, match=r"lacks top\.v; run the rtl stage anew: make"):
                 carry_out(step, _options(build))
 
     def test_a_netlist_of_other_rtl_is_not_timed(self, tmp_path):
@@ -431,7 +431,7 @@ class TestSteps:
             raise ControlFailed("the control failed")
 
         build = _build(tmp_path)
-        monkeypatch.setattr("flows.steps.equivalence.control", blind)
+        monkeypatch.setattr("flows.commands.equivalence.control", blind)
         with pytest.raises(CheckFailed, match="the control failed"):
             carry_out("equivalence", _options(build))
         layout = target_layout(build, MODEL, "econ_t")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands import carry_out
+from flows.commands import equivalence
+from flows.dispatch import carry_out
 from flows.layout import shared_folder, shared_layout
-from flows.steps import equivalence
 from hw.forms import RECONFIGURABLE
 from hw.foundation.errors import CheckFailed, InputError
 from hw.netlist import module_equivalence

@@ -321,7 +321,7 @@ def build(tmp_path: Path, bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
             layers=(),
         )
         (layout.hls / "project.json").write_text(record.model_dump_json())
-    monkeypatch.setattr("flows.steps.vendor._vectors", lambda *_: (INPUTS, OUTPUTS))
+    monkeypatch.setattr("flows.commands.vendor._vectors", lambda *_: (INPUTS, OUTPUTS))
     return tmp_path
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from flows.__main__ import main
+from flows.commands.emd_cnn import _kind_metrics
 from flows.layout import EmdCnnLayout, emd_cnn_layout, model_layout
-from flows.steps.emd_cnn import _kind_metrics
 from hw.foundation.errors import InputError
 from models.data.geometry import ARRANGEMENTS
 from models.keras_backend import keras, tf

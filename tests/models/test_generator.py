@@ -296,7 +296,7 @@ def test_calibration_finds_the_density_again() -> None:
     assert discrepancy(fit_latents(wrong, 1), 1) < 0.045
 
 
-# --- CSV and the data step ----------------------------------------------------------------------
+# --- CSV and the data stage ----------------------------------------------------------------------
 
 
 def test_csv_has_the_layout_of_the_real_files(tmp_path: Path) -> None:

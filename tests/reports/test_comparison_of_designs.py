@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from flows.__main__ import main
+from flows.commands.compare import _short_paths
 from flows.layout import model_layout, target_layout
-from flows.steps.compare import _short_paths
 from reports.comparison import Change, ComparedDesign, compare
 from reports.metrics import Evidence, Metric, Provenance, Summary, write_summary
 from reports.rendering.comparison import markdown, to_json

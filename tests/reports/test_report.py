@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from flows.__main__ import main
+from flows.commands.report import collect
 from flows.layout import data_layout, model_layout, target_layout
 from flows.provenance import file_hash
-from flows.steps.report import collect
 from hw.foundation.errors import InputError
 from models.data.geometry import cell_coordinates
 from reports.catalogue import HARDWARE, MAPPED_TO, SECTIONS, named_rows

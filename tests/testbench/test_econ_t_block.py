@@ -473,4 +473,4 @@ def test_the_csim_step_runs_the_block_and_fails_with_it(
 
     shutil.rmtree(design.files.block)
     assert design.csim() == 2
-    assert "run the hls step anew" in capsys.readouterr().err
+    assert "run the hls stage anew" in capsys.readouterr().err

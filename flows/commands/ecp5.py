@@ -3,7 +3,7 @@
 import argparse
 
 from flows.artefacts.generated_rtl import generated_design, simulated_design
-from flows.command_line.step_options import add_design, add_or_skip, add_seconds
+from flows.command_line.options import add_design, add_or_skip, add_seconds
 from flows.frame import Found
 from flows.layout import DesignLayout
 from flows.stages import Stage

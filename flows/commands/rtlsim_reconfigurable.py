@@ -22,7 +22,7 @@ from flows.artefacts.chip_encoder import (
     recorded_by_emulator,
 )
 from flows.artefacts.stimulus import vector_groups
-from flows.command_line.step_options import (
+from flows.command_line.options import (
     LEAVE_VERDICT,
     add_build,
     add_or_skip,

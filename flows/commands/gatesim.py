@@ -13,8 +13,8 @@ from flows.artefacts.generated_rtl import (
 )
 from flows.artefacts.netlists import cell_library, mapped_folder
 from flows.artefacts.stimulus import expected_codes, vector_groups
+from flows.command_line.options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
 from flows.command_line.progress import progress
-from flows.command_line.step_options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
 from flows.frame import Found
 from flows.layout import DesignLayout
 from flows.stages import Stage

@@ -5,8 +5,8 @@ import sys
 
 from flows.artefacts.generated_rtl import generated_design, simulated_design
 from flows.artefacts.netlists import RECONFIGURABLE_TOP, cell_library, mapped_folder
+from flows.command_line.options import LEAVE_VERDICT, add_design, add_or_skip, add_seconds
 from flows.command_line.progress import progress
-from flows.command_line.step_options import LEAVE_VERDICT, add_design, add_or_skip, add_seconds
 from flows.frame import Found
 from flows.layout import DesignLayout
 from flows.stages import Stage

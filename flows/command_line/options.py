@@ -1,4 +1,4 @@
-"""Options that several steps share, and the bounds of their numbers."""
+"""Options that several stages share, and the bounds of their numbers."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ LEAVE_VERDICT = (
     "where it cannot be done or finds a difference, record and tell that and succeed: the report "
     "gives the verdict"
 )
-"""What `--or-skip` does in a step that compares."""
+"""What `--or-skip` does in a stage that compares."""
 
 
 def add_build(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_design(
     """`--build`, `--model` and `--target`: one model on one target.
 
     Args:
-        target: what the step takes of the target.
+        target: what the stage takes of the target.
     """
     add_model(parser)
     add_target(parser, target)
@@ -47,14 +47,14 @@ def add_target(parser: argparse.ArgumentParser, what: str) -> None:
 
 def add_stimulus(
     parser: argparse.ArgumentParser,
-    modules: str = "modules to compare, besides the directed set, as the csim step takes them",
+    modules: str = "modules to compare, besides the directed set, as the csim stage takes them",
     seed: str = "seed of the directed set and of generated modules",
     default: int = VECTORS,
 ) -> None:
     """`--vectors` and `--seed`, which `check_options` checks.
 
     Args:
-        modules, seed: what they are in this step.
+        modules, seed: what they are in this stage.
         default: number of modules.
     """
     parser.add_argument("--vectors", type=int, default=default, metavar="MODULES", help=modules)
@@ -62,12 +62,12 @@ def add_stimulus(
 
 
 def add_or_skip(parser: argparse.ArgumentParser, what: str) -> None:
-    """`--or-skip`: for a report, which tells what is lacking, rather than for the step by name."""
+    """`--or-skip`: for a report, which tells what is lacking, rather than for the stage by name."""
     parser.add_argument("--or-skip", action="store_true", help=what)
 
 
 def add_seconds(parser: argparse.ArgumentParser, default: float, what: str) -> None:
-    """`--seconds`: the time after which a step gives up."""
+    """`--seconds`: the time after which a stage gives up."""
     parser.add_argument("--seconds", type=float, default=default, metavar="SECONDS", help=what)
 
 

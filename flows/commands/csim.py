@@ -19,8 +19,8 @@ from flows.artefacts.chip_block import RECORDED, BlockOutcome, Modules, check_bl
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.hls_project import hls_project
 from flows.artefacts.stimulus import expected_codes, vector_groups
+from flows.command_line.options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
 from flows.command_line.progress import progress
-from flows.command_line.step_options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
 from flows.frame import Found
 from flows.layout import DesignLayout, TargetLayout
 from flows.stages import Stage
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         default=RECORDED,
-        help="vectors of the CMS emulator, as the conformance step takes them: the whole chip "
+        help="vectors of the CMS emulator, as the conformance command takes them: the whole chip "
         "block of an encoder in the ECON-T's arithmetic is compared with them, if they are there",
     )
     add_or_skip(parser, LEAVE_VERDICT)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from flows.artefacts.stage_results import design_of, metrics_file, remedy, stages_of, state
 from flows.command_line.console import output_console
-from flows.command_line.step_options import add_design
+from flows.command_line.options import add_design
 from flows.layout import DesignLayout
 from flows.runtimes import runtime_of
 from flows.stages import Stage

@@ -5,7 +5,7 @@ import argparse
 from flows.artefacts.generated_rtl import generated_design, simulated_design
 from flows.artefacts.netlists import RECONFIGURABLE_TOP, cell_library, mapped_folder
 from flows.artefacts.stage_results import metrics_file, remedy
-from flows.command_line.step_options import add_design, add_or_skip
+from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
 from flows.layout import DesignLayout
 from flows.stages import BY_NAME, Stage
@@ -53,7 +53,7 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
     if not is_mapped(rtl, library, folder):
         raise InputError(
             f"{folder} was not made from the RTL, cell library and tools that there are now; "
-            f"run the synth step anew: {remedy(BY_NAME[f'synth{stage.form.suffix}'], design)}"
+            f"run the synth stage anew: {remedy(BY_NAME[f'synth{stage.form.suffix}'], design)}"
         )
     paths = _critical_paths(netlist, target)
     text = "\n\n".join(path.report for path in paths) + "\n"

@@ -9,7 +9,7 @@ from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.generated_rtl import module_wiring
 from flows.artefacts.hls_project import for_hls4ml, hls_project
 from flows.artefacts.validation import read_validation
-from flows.command_line.step_options import add_design, add_or_skip
+from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
 from flows.layout import DesignLayout, ModelLayout
 from flows.stages import Stage
@@ -55,7 +55,7 @@ def _generate(design: DesignLayout, target: Target) -> GeneratedRtl:
     """Make the Verilog of the encoder that the HLS project of this layout was made from.
 
     Raises:
-        NoFixedPoint: the hls step was skipped.
+        NoFixedPoint: the hls stage was skipped.
         NoLogic: a layer or number format that cannot be built.
         InputError: there is no HLS project, or it is another encoder's or target's.
     """
@@ -71,7 +71,7 @@ def _generate(design: DesignLayout, target: Target) -> GeneratedRtl:
     if layer_types(graph) != project.layers:
         raise InputError(
             f"{layout.hls} has other number formats than the encoder gets for this target now; run "
-            f"the hls step anew: make hls MODEL={design.model.folder.name} "
+            f"the hls stage anew: make hls MODEL={design.model.folder.name} "
             f"TARGET={layout.folder.name}"
         )
     wiring = _wiring(design.model, target, project)

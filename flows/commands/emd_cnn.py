@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from flows.artefacts.trained_model import settle_archive, write_json
 from flows.artefacts.validation import Validation, read_validation
+from flows.command_line.options import add_build, require_at_least
 from flows.command_line.progress import progress
-from flows.command_line.step_options import add_build, require_at_least
 from flows.evaluation.reconstruction import reconstruct
 from flows.layout import (
     DEFAULT_MODEL,

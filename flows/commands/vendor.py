@@ -1,6 +1,6 @@
 """Take the HLS projects through the vendor's tools, where they are installed, and read the reports.
 
-Hours of work may lie in this step, so it runs only when asked for; the report shows what it left.
+Hours of work may lie in this stage, so it runs only when asked for; the report shows what it left.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from flows.artefacts.hls_project import hls_project
 from flows.artefacts.stimulus import vector_groups
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
+from flows.command_line.options import add_design, add_stimulus, check_options
 from flows.command_line.progress import progress
-from flows.command_line.step_options import add_design, add_stimulus, check_options
 from flows.layout import ModelLayout, design_layout
 from hw.backends.vendor_reports import Figure, read_vendor_reports
 from hw.backends.vendor_tools import Request, Run, carry_out, plan, plan_block, prepare

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from flows.artefacts.trained_model import write_json
 from flows.artefacts.validation import read_validation
-from flows.command_line.step_options import add_model
+from flows.command_line.options import add_model
 from flows.layout import GraphLayout, ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import atomic_directory
@@ -266,7 +266,7 @@ def _show(result: _Written) -> None:
 
 
 def _require_replaceable(layout: GraphLayout) -> None:
-    """Never replace a folder that this step did not write."""
+    """Never replace a folder that this stage did not write."""
     folder = layout.folder
     if layout.index.is_file() or not folder.exists():
         return

@@ -1,4 +1,4 @@
-"""Collect what all steps measured: summary.json, report.md, report.html and a table."""
+"""Collect what all stages measured: summary.json, report.md, report.html and a table."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 from flows.artefacts.stage_results import design_of, remedy, result, stages_of
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
-from flows.command_line.step_options import add_design
+from flows.command_line.options import add_design
 from flows.layout import TargetLayout, model_layout, target_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import write_text
@@ -148,5 +148,5 @@ def _layers(of_target: TargetLayout) -> list[LayerFormats]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{of_target.hls_types}: not a list of layers with name and class: {error!r}; "
-            "run the hls step anew"
+            "run the hls stage anew"
         ) from error

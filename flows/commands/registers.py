@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.command_line.step_options import add_build
+from flows.command_line.options import add_build
 from flows.layout import model_layout
 from flows.provenance import file_hash
 from flows.training.imported_model import (

@@ -2,7 +2,7 @@
 
 import argparse
 
-from flows.command_line.step_options import add_model
+from flows.command_line.options import add_model
 from flows.evaluation.baselines import describe_baselines
 from flows.evaluation.evaluation import MODULES, evaluate
 from flows.evaluation.quality_metrics import mean_in_words

@@ -23,14 +23,14 @@ from flows.artefacts.chip_encoder import (
 )
 from flows.artefacts.netlists import RECONFIGURABLE_TOP, cell_library, mapped_folder
 from flows.artefacts.stimulus import vector_groups
-from flows.command_line.progress import progress
-from flows.command_line.step_options import (
+from flows.command_line.options import (
     LEAVE_VERDICT,
     add_build,
     add_or_skip,
     add_stimulus,
     add_target,
 )
+from flows.command_line.progress import progress
 from flows.frame import Found
 from flows.layout import DesignLayout
 from flows.stages import Stage

@@ -6,7 +6,7 @@ import time
 from types import ModuleType
 
 from flows import frame
-from flows.command_line.step_parser import StepParser
+from flows.command_line.command_parser import CommandParser
 from flows.runtimes import record_runtime
 from flows.stages import BY_NAME, STAGES
 
@@ -23,14 +23,16 @@ _MODULES = {"import": "import_model"}  # a Python keyword names no module
 COMMANDS = {stage.name: stage.does for stage in STAGES} | OTHER_COMMANDS
 
 
-def load_command(name: str) -> tuple[ModuleType, StepParser]:
+def load_command(name: str) -> tuple[ModuleType, CommandParser]:
     """The module of the command `name`, and the parser of its options."""
-    module = BY_NAME[name].module if name in BY_NAME else _MODULES.get(name, name)
-    step = importlib.import_module(f"flows.steps.{module}")
+    file = BY_NAME[name].module if name in BY_NAME else _MODULES.get(name, name)
+    module = importlib.import_module(f"flows.commands.{file}")
     does = COMMANDS[name]
-    parser = StepParser(prog=f"python -m flows {name}", description=f"{does[0].upper()}{does[1:]}.")
-    step.add_arguments(parser)
-    return step, parser
+    parser = CommandParser(
+        prog=f"python -m flows {name}", description=f"{does[0].upper()}{does[1:]}."
+    )
+    module.add_arguments(parser)
+    return module, parser
 
 
 def carry_out(name: str, arguments: argparse.Namespace) -> int:
@@ -39,14 +41,14 @@ def carry_out(name: str, arguments: argparse.Namespace) -> int:
     Raises:
         EcontError: bad input, a missing tool, or a check that failed.
     """
-    step, _ = load_command(name)
+    module, _ = load_command(name)
     stage = BY_NAME.get(name)
     start = time.monotonic()
     status = 0
-    if stage and hasattr(step, "measure"):
-        frame.run(stage, step, arguments)
+    if stage and hasattr(module, "measure"):
+        frame.run(stage, module, arguments)
     else:
-        status = step.run(arguments) or 0
+        status = module.run(arguments) or 0
     if stage and not status:
         record_runtime(stage, arguments, time.monotonic() - start)
     return status

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from flows.command_line.console import output_console
-from flows.command_line.step_options import add_model
+from flows.command_line.options import add_model
 from flows.layout import ModelLayout, model_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.errors import InputError

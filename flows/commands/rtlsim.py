@@ -17,7 +17,7 @@ from flows.artefacts.generated_rtl import (
     simulated_design,
 )
 from flows.artefacts.stimulus import expected_codes, vector_groups
-from flows.command_line.step_options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
+from flows.command_line.options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
 from flows.frame import Found
 from flows.layout import DesignLayout, TargetLayout
 from flows.stages import Stage

@@ -8,7 +8,7 @@ from typing import Any
 from flows.artefacts.chip_block import make_block
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.hls_project import for_hls4ml
-from flows.command_line.step_options import add_design, add_or_skip
+from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
 from flows.layout import DesignLayout, TargetLayout
 from flows.provenance import file_hash

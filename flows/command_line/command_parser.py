@@ -1,4 +1,4 @@
-"""The command line of one step: every option is explained the same way, with default and unit."""
+"""The command line of one command: every option is explained the same way, with default and unit."""
 
 import argparse
 from typing import Any
@@ -28,7 +28,7 @@ def default_text(action: argparse.Action) -> str | None:
     return str(default)
 
 
-class _StepHelp(argparse.HelpFormatter):
+class _CommandHelp(argparse.HelpFormatter):
     """Ends each option's text with its default, unless the text itself tells it."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
@@ -38,8 +38,8 @@ class _StepHelp(argparse.HelpFormatter):
         return f"{text} (default: {default.replace('%', '%%')})"
 
 
-class StepParser(argparse.ArgumentParser):
-    """Parser of a step's options; those of its subcommands are of this class too."""
+class CommandParser(argparse.ArgumentParser):
+    """Parser of a stage's options; those of its subcommands are of this class too."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **{"formatter_class": _StepHelp, **settings})
+        super().__init__(*arguments, **{"formatter_class": _CommandHelp, **settings})

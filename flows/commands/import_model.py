@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.command_line.step_options import add_build
+from flows.command_line.options import add_build
 from flows.layout import DEFAULT_TARGET, ModelLayout, data_layout, model_layout
 from flows.provenance import file_hash
 from flows.training.imported_model import (
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_build(parser)
     parser.add_argument(
-        "--import-only", action="store_true", help="only lay the files; run no further step"
+        "--import-only", action="store_true", help="only lay the files; run no further stage"
     )
 
 
@@ -215,7 +215,7 @@ def _imported(foreign: _Foreign, arguments: argparse.Namespace) -> ImportedModel
     )
 
 
-# --- the steps that follow -----------------------------------------------------------------------
+# --- the stages that follow -----------------------------------------------------------------------
 def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse.Namespace) -> None:
     """As `make report` does; then, for a quantised encoder, ask that the C-simulation passed."""
     from models.networks.encoder import is_quantised
@@ -235,8 +235,8 @@ def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse
 
 
 def _step(name: str, *options: str) -> None:
-    from flows.commands import carry_out, load_command
+    from flows.dispatch import carry_out, load_command
 
     _, parser = load_command(name)
     if status := carry_out(name, parser.parse_args(options)):
-        raise CheckFailed(f"step {name} ended with status {status}")
+        raise CheckFailed(f"stage {name} ended with status {status}")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flows.artefacts.generated_rtl import generated_design
 from flows.artefacts.netlists import ASIC, RECONFIGURABLE_TOP, liberty_file, netlist_folder
+from flows.command_line.options import add_design, add_or_skip
 from flows.command_line.progress import progress
-from flows.command_line.step_options import add_design, add_or_skip
 from flows.frame import Found
 from flows.layout import DesignLayout
 from flows.stages import Stage

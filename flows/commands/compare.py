@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from flows.command_line.console import output_console
-from flows.command_line.step_options import add_build
+from flows.command_line.options import add_build
 from flows.layout import DEFAULT_TARGET, ModelLayout, target_layout
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import CheckFailed, InputError

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from flows.command_line.console import output_console
-from flows.command_line.step_options import add_build
+from flows.command_line.options import add_build
 from flows.training.module_data import prepare_data
 from reports.metrics import Metric
 

@@ -1,0 +1,1 @@
+"""One module a command: the stages, and what serves all of them."""
