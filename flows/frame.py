@@ -1,9 +1,9 @@
 """What every stage of the hardware does alike, around the measurement that it alone does.
 
 A stage's module has `add_arguments(parser)`, `CANNOT` (the errors for which it cannot be done) and
-`measure(stage, design, arguments)`.  The frame removes the metrics of an earlier run, lets the stage
-measure, and writes what was found, or why nothing was, in one go; it tells the outcome in one
-wording, and `--or-skip` leaves the verdict on it to the report.
+`measure(stage, design, arguments)`.  The frame removes the metrics of an earlier run, lets the
+stage measure, and writes what was found, or why nothing was, in one go; it tells the outcome in
+one wording, and `--or-skip` leaves the verdict on it to the report.
 """
 
 import argparse

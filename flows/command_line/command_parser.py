@@ -1,4 +1,4 @@
-"""The command line of one command: every option is explained the same way, with default and unit."""
+"""The options of one command: each is explained the same way, with default and unit."""
 
 import argparse
 from typing import Any

@@ -196,15 +196,12 @@ def _build_dense_decoder(spec: ModelSpec) -> keras.Model:
     shares = keras.layers.Dense(TRIGGER_CELLS, "softmax", name="decoder_shares")(x)
     # a fixed matrix, since every tool that reads the network knows dense layers
     image = spec.image
-    shown = image.to_images(np.eye(TRIGGER_CELLS, dtype=np.float32))
-    pixels = keras.layers.Dense(
-        int(np.prod(image.shape)),
-        use_bias=False,
-        trainable=False,
-        kernel_initializer=keras.initializers.Constant(shown.reshape(TRIGGER_CELLS, -1)),
-        name="decoder_pixels",
-    )(shares)
-    images = keras.layers.Reshape(image.shape, name="decoder_output")(pixels)
+    shown = image.to_images(np.eye(TRIGGER_CELLS, dtype=np.float32)).reshape(TRIGGER_CELLS, -1)
+    to_pixels = keras.layers.Dense(
+        shown.shape[1], use_bias=False, trainable=False, name="decoder_pixels"
+    )
+    images = keras.layers.Reshape(image.shape, name="decoder_output")(to_pixels(shares))
+    to_pixels.set_weights([shown])
     return keras.Model(latents, images, name="decoder")
 
 

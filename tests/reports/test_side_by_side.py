@@ -332,7 +332,7 @@ def test_a_demand_that_nothing_measured_says_what_to_run():
 
     assert why(StageState("synth", Progress.MISSING, "make synth")) == "not done; make synth"
     assert why(StageState("synth", Progress.SKIPPED, "no Liberty")) == "no Liberty"
-    assert why() == "no step measures it"
+    assert why() == "no stage measures it"
 
 
 def test_a_form_without_figure_is_not_measured():
