@@ -1,4 +1,4 @@
-"""How long each stage took when it last ran to its end: a small record beside its metrics."""
+"""How long each stage took when it last ran to its end: a small record beside its folder."""
 
 import argparse
 import json
@@ -8,8 +8,6 @@ from flows.artefacts.stage_results import metrics_file
 from flows.layout import DEFAULT_MODEL, DEFAULT_TARGET, DesignLayout, data_layout, design_layout
 from flows.stages import Stage
 from hw.foundation.atomic_file import write_text
-
-_FILE = "runtime.json"
 
 
 def record_runtime(stage: Stage, arguments: argparse.Namespace, seconds: float) -> None:
@@ -29,15 +27,18 @@ def record_runtime(stage: Stage, arguments: argparse.Namespace, seconds: float) 
         options.get("target", DEFAULT_TARGET),
         data_layout(build, options.get("data")),
     )
-    file = metrics_file(stage, design).with_name(_FILE)
-    if file.parent.is_dir():
-        write_text(file, json.dumps({"stage": stage.name, "seconds": round(seconds, 2)}) + "\n")
+    content = {"stage": stage.name, "seconds": round(seconds, 2)}
+    write_text(_file(stage, design), json.dumps(content) + "\n")
 
 
 def runtime_of(stage: Stage, design: DesignLayout) -> float | None:
     """Seconds of wall time that the stage took; None where that is not known."""
-    file: Path = metrics_file(stage, design).with_name(_FILE)
     try:
-        return float(json.loads(file.read_text(encoding="utf-8"))["seconds"])
+        content = json.loads(_file(stage, design).read_text(encoding="utf-8"))
+        return float(content["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # it is no result: a stage whose time is lost is as good as before
+
+
+def _file(stage: Stage, design: DesignLayout) -> Path:
+    return metrics_file(stage, design).parents[1] / ".runtimes" / f"{stage.name}.json"

@@ -90,7 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of pairs and initial weights")
     parser.add_argument(
-        "--name", help="name of the result, build/emd_cnn/<name>; default: that of model or data"
+        "--name",
+        help="name of the result, in <build>/<name>/emd-cnn; default: that of model or data",
     )
     parser.add_argument(
         "--skipPlot", "--skip-plot", dest="skip_plot", action="store_true", help="draw no picture"

@@ -88,7 +88,7 @@ def _file_of(name: str) -> Path:
     if not file:
         raise InputError(
             f"loss '{name}': give the file of the learned distance after a colon, "
-            "emd_cnn:build/emd_cnn/<name>/network.keras; python -m flows emd-cnn trains it"
+            "emd_cnn:build/<name>/emd-cnn/network.keras; python -m flows emd-cnn trains it"
         )
     return Path(file)
 
