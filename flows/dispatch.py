@@ -5,9 +5,7 @@ import importlib
 import time
 from types import ModuleType
 
-from flows import frame
 from flows.command_line.command_parser import CommandParser
-from flows.runtimes import record_runtime
 from flows.stages import BY_NAME, STAGES
 
 OTHER_COMMANDS = {
@@ -41,6 +39,9 @@ def carry_out(name: str, arguments: argparse.Namespace) -> int:
     Raises:
         EcontError: bad input, a missing tool, or a check that failed.
     """
+    from flows import frame  # as late as this: a list of the commands needs none of it
+    from flows.runtimes import record_runtime
+
     module, _ = load_command(name)
     stage = BY_NAME.get(name)
     start = time.monotonic()
