@@ -11,13 +11,12 @@ from flows.frame import Found
 from flows.layout import DesignLayout
 from flows.stages import Stage
 from hw.forms import GENERATED
-from hw.foundation.errors import CheckFailed, ToolMissing
+from hw.foundation.errors import CheckFailed, OutOfTime, ToolMissing
 from hw.generated.network_logic import NoLogic
 from hw.netlist.equivalence import ControlFailed, compare, control, gates_of, modules_of
 from hw.netlist.gate_netlist import mapped_netlist, read_modules_apart
 from hw.netlist.liberty import Library
 from hw.netlist.module_equivalence import ModuleProof, prove_modules
-from hw.open_tools.abc import OutOfTime
 from hw.open_tools.verilator import Design
 from hw.open_tools.yosys import DISTRIBUTION
 from hw.rtl import sources

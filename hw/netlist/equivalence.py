@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from hw.foundation.atomic_file import write_text
-from hw.foundation.errors import CheckFailed, InputError
+from hw.foundation.errors import CheckFailed, InputError, OutOfTime
 from hw.netlist.gate_netlist import (
     FLATTEN,
     ONE,
@@ -135,7 +135,7 @@ def control(
         try:
             if not compare(rtl, mutated, seconds=min(seconds or _TRIAL_S, _TRIAL_S)).equal:
                 return mutation
-        except abc.OutOfTime as error:
+        except OutOfTime as error:
             late = error
     if late:
         raise late

@@ -8,10 +8,9 @@ drives these instances.  With the same instances everywhere, equal modules make 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hw.foundation.errors import CheckFailed
+from hw.foundation.errors import CheckFailed, OutOfTime
 from hw.netlist.equivalence import Mutation, Verdict, compare, control
 from hw.netlist.gate_netlist import Module
-from hw.open_tools.abc import OutOfTime
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from flows.dispatch import carry_out
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
-from hw.foundation.errors import CheckFailed, InputError, ToolFailed, ToolMissing
+from hw.foundation.errors import CheckFailed, InputError, OutOfTime, ToolFailed, ToolMissing
 from hw.generated.verilog import GeneratedRtl, RtlPort
 from hw.netlist.equivalence import (
     ControlFailed,
@@ -33,7 +33,6 @@ from hw.netlist.static_timing import (
     parse_stime,
 )
 from hw.open_tools import abc
-from hw.open_tools.abc import OutOfTime
 from hw.open_tools.ecp5 import DoesNotFit, parse_report, place_and_route
 from hw.open_tools.verilator import Design
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
