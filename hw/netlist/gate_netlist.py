@@ -13,43 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from hw.foundation.errors import InputError
-from hw.netlist.liberty import Cell, FlipFlop, Group, Library, Setup
+from hw.netlist.cell_logic import FlipFlop
+from hw.netlist.liberty import Cell, Group, Library, Setup
+from hw.netlist.simple_gates import ONE, SIMPLE_GATES, ZERO, Gate, Net, net_of
 from hw.open_tools.yosys import quoted, run
 from hw.synthesis.netlist import NETLIST_JSON, instances, is_leaf
 
-Net = int
-ZERO: Net = 0
-ONE: Net = 1
-# yosys numbers nets from 2 on and writes constants as text; an undefined bit counts as 0
-_CONSTANTS = {"0": ZERO, "1": ONE, "x": ZERO, "z": ZERO}
-
-# yosys's simple gates: pins and the rows of the truth table that give 1, as BLIF writes them
-SIMPLE_GATES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "$_BUF_": (("A",), ("1",)),
-    "$_NOT_": (("A",), ("0",)),
-    "$_AND_": (("A", "B"), ("11",)),
-    "$_NAND_": (("A", "B"), ("0-", "-0")),
-    "$_OR_": (("A", "B"), ("1-", "-1")),
-    "$_NOR_": (("A", "B"), ("00",)),
-    "$_XOR_": (("A", "B"), ("10", "01")),
-    "$_XNOR_": (("A", "B"), ("00", "11")),
-    "$_ANDNOT_": (("A", "B"), ("10",)),
-    "$_ORNOT_": (("A", "B"), ("1-", "-0")),
-    "$_MUX_": (("A", "B", "S"), ("1-0", "-11")),
-}
 _SIMPLE_FLIP_FLOPS = {
     "$_DFF_P_": FlipFlop("D", "C", True, {"Q": False}),
     "$_DFF_N_": FlipFlop("D", "C", False, {"Q": False}),
 }
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A gate: its cell kind, and the net at each pin."""
-
-    name: str
-    kind: str
-    pins: Mapping[str, Net]
 
 
 @dataclass(frozen=True)
@@ -146,23 +119,29 @@ def _read_module(
     for name, port in module["ports"].items():
         if port["direction"] not in ports:
             raise InputError(f"{file}: port '{name}' of {top} is neither input nor output")
-        ports[port["direction"]][name] = tuple(map(_net, port["bits"]))
+        ports[port["direction"]][name] = tuple(map(net_of, port["bits"]))
     gates = []
-    for name, cell in module["cells"].items():
-        kind = cell["type"]
+    for name, found in module["cells"].items():
+        kind = found["type"]
         if kind == "$scopeinfo":
             continue
         if name in parts:
-            for pin, bits in cell["connections"].items():
-                outward = cell["port_directions"][pin] == "output"
-                ports["input" if outward else "output"][f"{name}.{pin}"] = tuple(map(_net, bits))
+            for pin, bits in found["connections"].items():
+                outward = found["port_directions"][pin] == "output"
+                ports["input" if outward else "output"][f"{name}.{pin}"] = tuple(map(net_of, bits))
             continue
         if not any(kind in known for known in (library.cells, SIMPLE_GATES, _SIMPLE_FLIP_FLOPS)):
             raise InputError(
                 f"{file}: cell '{name}' of {top} is a '{kind}', which the Liberty file does not "
                 "have; map the design to that library"
             )
-        pins = {pin: _net(bits[0]) for pin, bits in cell["connections"].items() if bits}
+        if (cell := library.cells.get(kind)) and not cell.storage and kind not in library.gates:
+            raise InputError(
+                f"{file}: cell '{name}' of {top} is a '{kind}', which cannot be followed: it is a "
+                "pad, has a pin with a third state or in both directions, or no function in "
+                f"{library.file}; map the design without it"
+            )
+        pins = {pin: net_of(bits[0]) for pin, bits in found["connections"].items() if bits}
         gates.append(Gate(name, kind, pins))
     names: dict[Net, list[str]] = {}
     for name, item in module["netnames"].items():
@@ -262,14 +241,10 @@ def mapped_netlist(folder: Path, top: str, library: Library) -> GateNetlist:
         return read_netlist(Path(scratch) / "flat.json", top, library)
 
 
-def _net(bit: int | str) -> Net:
-    return _CONSTANTS[bit] if isinstance(bit, str) else bit
-
-
 def input_pins(gate: Gate, library: Library) -> tuple[str, ...]:
     """Names of the input pins of a gate."""
     if gate.kind in SIMPLE_GATES:
-        return SIMPLE_GATES[gate.kind][0]
+        return SIMPLE_GATES[gate.kind].inputs
     if gate.kind in _SIMPLE_FLIP_FLOPS:
         return ("C", "D")
     return library.cells[gate.kind].inputs
@@ -285,7 +260,8 @@ def register_of(gate: Gate, library: Library) -> Register | None:
     cell = library.cells.get(gate.kind)
     if works is None and cell is not None and cell.storage:
         tied = {pin: net == ONE for pin, net in gate.pins.items() if net in (ZERO, ONE)}
-        works = cell.flip_flop(tied)
+        logic = library.logic.get(gate.kind)
+        works = logic.flip_flop(tied) if logic else None
         if works is None:
             raise InputError(
                 f"cell '{gate.name}' is a '{gate.kind}': of the cells that store something, only "
@@ -313,12 +289,13 @@ def _passing(gate: Gate, library: Library) -> Iterator[tuple[str, Net, bool]]:
     if gate.kind in ("$_NOT_", "$_BUF_"):
         yield "Y", gate.pins["A"], gate.kind == "$_NOT_"
         return
-    cell = library.cells.get(gate.kind)
-    if cell is None or cell.storage or len(cell.inputs) != 1:
+    logic = library.gates.get(gate.kind)
+    if logic is None or len(logic.inputs) != 1:
         return
-    for pin, table in cell.truth_tables.items():
+    (source,) = logic.inputs
+    for pin, table in logic.truth_tables.items():
         if table in ((False, True), (True, False)):
-            yield pin, gate.pins[cell.inputs[0]], table[0]
+            yield pin, gate.pins[source], table[0]
 
 
 def register_name(netlist: GateNetlist, register: Register) -> str:

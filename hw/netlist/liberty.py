@@ -4,7 +4,6 @@ Syntax: a group is `kind (arguments) { ... }`, an attribute `name : value ;` or 
 (Liberty User Guide, Synopsys; published as an open standard).
 """
 
-import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,9 @@ from functools import cached_property
 from pathlib import Path
 
 from hw.foundation.errors import InputError
+from hw.netlist.cell_logic import CellLogic, read_cell_logic
 
+_STORAGE = ("ff", "ff_bank", "latch", "latch_bank", "statetable")
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|/\*.*?\*/|//[^\n]*|\\\n)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[(){};:,])"""
     r"""|(?P<word>[^\s(){};:,"\\]+)""",
@@ -61,20 +62,6 @@ def _quoted(value: str) -> str:
 
 
 @dataclass(frozen=True)
-class FlipFlop:
-    """How a flip-flop cell works: at the edge of `clock` it takes the value at pin `data`.
-
-    Attributes:
-        outputs: output pins; True where the pin shows the complement of that value.
-    """
-
-    data: str
-    clock: str
-    rising: bool
-    outputs: Mapping[str, bool]
-
-
-@dataclass(frozen=True)
 class Setup:
     """Setup times of rising and falling data by the data's slew, in the library's time unit."""
 
@@ -90,6 +77,8 @@ class Cell:
     Attributes:
         functions: of each output pin, as the file has it; empty where it has none.
         storage: whether it stores anything (flip-flop, latch, clock gate).
+        at_the_edge: whether it is a pad, or has pins that are more than an input or an output: in
+            both directions, with a third state, buses.  No netlist of logic has such cells.
         templates: of the library's tables, by name.
     """
 
@@ -97,68 +86,21 @@ class Cell:
     inputs: tuple[str, ...]
     functions: Mapping[str, str]
     storage: bool
+    at_the_edge: bool
     templates: Mapping[str, Group] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
         return self.group.arguments[0]
 
+    @property
+    def avoided(self) -> bool:
+        """Whether the library asks not to use it."""
+        return self.group.attributes.get("dont_use") == "true"
+
     def pin(self, name: str) -> Group:
         """The group of that pin."""
         return next(p for p in self.group.all("pin") if name in p.arguments)
-
-    def flip_flop(self, tied: Mapping[str, bool] | None = None) -> FlipFlop | None:
-        """How it works as a flip-flop that takes one pin's value, or its complement, at each edge;
-        None for any other cell.
-
-        Args:
-            tied: what stands always at some inputs, as at the set or reset that is not used.
-        """
-        found = self.group.all("ff")
-        if len(found) != 1 or len(found[0].arguments) != 2:
-            return None
-        state, complement = found[0].arguments
-        attributes = found[0].attributes
-        try:
-            clock = _follows(attributes.get("clocked_on", ""), self.inputs, {})
-            names = (*self.inputs, state, complement)
-            data = _follows(attributes.get("next_state", ""), names, tied or {})
-            shown = {p: _follows(f, (state, complement), {}) for p, f in self.functions.items()}
-            idle = not any(
-                _can_be_true(attributes[key], names, tied or {})
-                for key in ("clear", "preset")
-                if key in attributes
-            )
-        except InputError:
-            return None
-        if not idle or clock is None or data is None or data[0] not in self.inputs:
-            return None
-        outputs = {
-            pin: (stored[0] == complement) ^ stored[1] ^ data[1]
-            for pin, stored in shown.items()
-            if stored is not None
-        }
-        if len(outputs) != len(shown):
-            return None
-        return FlipFlop(data[0], clock[0], not clock[1], outputs)
-
-    @cached_property
-    def expressions(self) -> Mapping[str, "Expression"]:
-        """The function of each output.
-
-        Raises:
-            InputError: one that cannot be read.
-        """
-        return {pin: parse_function(text, self.inputs) for pin, text in self.functions.items()}
-
-    @cached_property
-    def truth_tables(self) -> Mapping[str, tuple[bool, ...]]:
-        """The value of each output for all values of the inputs, the last one changing first.
-
-        Raises:
-            InputError: a function that cannot be read.
-        """
-        return {pin: truth_table(text, self.inputs) for pin, text in self.functions.items()}
 
     def setup(self, pin: str) -> Setup | None:
         """Setup time of a data pin to an ideal clock edge; None where the library has none."""
@@ -213,6 +155,38 @@ class Library:
     cells: Mapping[str, Cell]
     time_unit_ns: float
 
+    @cached_property
+    def logic(self) -> Mapping[str, CellLogic]:
+        """What its cells compute: those of logic alone, and flip-flops.
+
+        Raises:
+            ToolMissing: yosys is not installed.
+            ToolFailed: yosys cannot read a function.
+        """
+        cells = {
+            name: cell
+            for name, cell in self.cells.items()
+            if not cell.at_the_edge
+            and all(cell.functions.values())
+            and (not cell.storage or [g.kind for g in cell.group.all(*_STORAGE)] == ["ff"])
+        }
+        whole = Group("library", ("cells",), {}, {}, [_function(cell) for cell in cells.values()])
+        inputs = {name: cell.inputs for name, cell in cells.items()}
+        return read_cell_logic(whole.lines(), inputs, f"the cells of {self.file}")
+
+    @cached_property
+    def gates(self) -> Mapping[str, CellLogic]:
+        """Those of `logic` that store nothing."""
+        return {name: cell for name, cell in self.logic.items() if not cell.flip_flops}
+
+
+def _function(cell: Cell) -> Group:
+    """A cell without all but what it computes."""
+    pins = [Group("pin", (name,), {"direction": "input"}) for name in cell.inputs]
+    for name, function in cell.functions.items():
+        pins.append(Group("pin", (name,), {"direction": "output", "function": function}))
+    return Group("cell", (cell.name,), {}, {}, [*cell.group.all("ff"), *pins])
+
 
 def read_liberty(file: Path) -> Library:
     """Read a library.
@@ -253,8 +227,13 @@ def _cell(group: Group, templates: Mapping[str, Group]) -> Cell:
         for n, p in names.items()
         if p.attributes.get("direction") == "output"
     }
-    storage = bool(group.all("ff", "ff_bank", "latch", "latch_bank", "statetable"))
-    return Cell(group, inputs, functions, storage, templates)
+    at_the_edge = (
+        group.attributes.get("pad_cell") == "true"
+        or bool(group.all("bus", "bundle"))
+        or any("three_state" in pin.attributes for pin in pins)
+        or any(pin.attributes.get("direction") == "inout" for pin in pins)
+    )
+    return Cell(group, inputs, functions, bool(group.all(*_STORAGE)), at_the_edge, templates)
 
 
 def _time_unit(top: Group, file: Path) -> float:
@@ -362,145 +341,3 @@ def interpolate(values: Sequence[float], axes: Sequence[tuple[Sequence[float], f
     i = min(max(bisect_right(steps, at) - 1, 0), len(steps) - 2)
     share = (at - steps[i]) / (steps[i + 1] - steps[i])
     return rows[i] + share * (rows[i + 1] - rows[i])
-
-
-# functions ---------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Expression:
-    """A logic function.
-
-    Attributes:
-        operator: `!`, `&`, `|`, `^`, the name of an input, or a constant `0` or `1`.
-        operands: of an operator.
-    """
-
-    operator: str
-    operands: tuple["Expression", ...] = ()
-
-    def value(self, inputs: Mapping[str, bool]) -> bool:
-        """Its value for these inputs."""
-        values = [operand.value(inputs) for operand in self.operands]
-        match self.operator:
-            case "!":
-                return not values[0]
-            case "&":
-                return all(values)
-            case "|":
-                return any(values)
-            case "^":
-                return sum(values) % 2 == 1
-            case "0" | "1":
-                return self.operator == "1"
-        return inputs[self.operator]
-
-
-def truth_table(function: str, inputs: Sequence[str]) -> tuple[bool, ...]:
-    """The value of a Liberty function for all values of `inputs`, the last one changing first.
-
-    Raises:
-        InputError: as `parse_function`.
-    """
-    expression = parse_function(function, inputs)
-    return tuple(
-        expression.value(dict(zip(inputs, values, strict=True)))
-        for values in itertools.product((False, True), repeat=len(inputs))
-    )
-
-
-def _follows(
-    function: str, names: Sequence[str], tied: Mapping[str, bool]
-) -> tuple[str, bool] | None:
-    """The name whose value, or complement (True), a function has whatever the others; None if it
-    has no such."""
-    expression = parse_function(function, names)
-    for name in sorted(names, key=lambda name: name in tied):
-        values = {
-            expression.value(given) ^ given[name]
-            for given in _cases(names, {n: v for n, v in tied.items() if n != name})
-        }
-        if len(values) == 1:
-            return name, values.pop()
-    return None
-
-
-def _can_be_true(function: str, names: Sequence[str], tied: Mapping[str, bool]) -> bool:
-    expression = parse_function(function, names)
-    return any(expression.value(given) for given in _cases(names, tied))
-
-
-def _cases(names: Sequence[str], tied: Mapping[str, bool]) -> Iterator[dict[str, bool]]:
-    free = [name for name in names if name not in tied]
-    for values in itertools.product((False, True), repeat=len(free)):
-        yield {**tied, **dict(zip(free, values, strict=True))}
-
-
-def parse_function(function: str, inputs: Sequence[str]) -> Expression:
-    """A Liberty function.
-
-    Operators: `!` before or `'` after a term, `*` `&` or a blank for AND, `+` `|` for OR, `^` for
-    exclusive or; from the strongest: not, exclusive or, and, or.
-
-    Raises:
-        InputError: it cannot be read, or has a name that is no input.
-    """
-    tokens = re.findall(r"[A-Za-z_][\w\[\]]*|[01!'&*+|^()]", function)
-    if not tokens or "".join(tokens) != re.sub(r"[\s\"]", "", function):
-        raise InputError(f"function '{function}' is not understood")
-    return _FunctionParser(function, tokens, inputs).whole()
-
-
-class _FunctionParser:
-    def __init__(self, text: str, tokens: Sequence[str], inputs: Sequence[str]) -> None:
-        self.text, self.tokens, self.inputs, self.at = text, tokens, inputs, 0
-
-    def whole(self) -> Expression:
-        result = self.either()
-        if self.at != len(self.tokens):
-            raise self.error()
-        return result
-
-    def error(self) -> InputError:
-        return InputError(f"function '{self.text}' is not understood")
-
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def either(self) -> Expression:
-        result = self.both()
-        while self.peek() and self.peek() in "+|":
-            self.at += 1
-            result = Expression("|", (result, self.both()))
-        return result
-
-    def both(self) -> Expression:
-        result = self.differ()
-        while (token := self.peek()) and token not in "+|)":
-            self.at += token in "&*"
-            result = Expression("&", (result, self.differ()))
-        return result
-
-    def differ(self) -> Expression:
-        result = self.term()
-        while self.peek() == "^":
-            self.at += 1
-            result = Expression("^", (result, self.term()))
-        return result
-
-    def term(self) -> Expression:
-        token = self.peek()
-        self.at += 1
-        if token == "!":
-            return Expression("!", (self.term(),))
-        if token == "(":
-            result = self.either()
-            if self.peek() != ")":
-                raise self.error()
-            self.at += 1
-        elif token in ("0", "1") or token in self.inputs:
-            result = Expression(token)
-        else:
-            raise self.error()
-        while self.peek() == "'":
-            self.at += 1
-            result = Expression("!", (result,))
-        return result

@@ -76,11 +76,7 @@ def critical_path(netlist: GateNetlist) -> CriticalPath:
         folder = Path(scratch)
         # ABC takes no library of less than three kinds of gates: give it all the others too
         kinds = {gate.kind for gate in netlist.gates}
-        kinds |= {
-            name
-            for name, cell in netlist.library.cells.items()
-            if not cell.storage and cell.inputs and all(cell.functions.values())
-        }
+        kinds |= {name for name, cell in netlist.library.gates.items() if cell.inputs}
         registers = {register.gate.kind: register.works for register in netlist.registers}
         parts = split_library(netlist.library, kinds, registers)
         write_text(folder / _LIBRARY, "\n".join(parts) + "\n")

@@ -10,7 +10,8 @@ from pathlib import Path
 from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError, ToolFailed, ToolMissing
 from hw.foundation.strict_config import did_you_mean
-from hw.netlist.liberty import Cell, Library, read_liberty
+from hw.netlist.cell_logic import CellLogic
+from hw.netlist.liberty import Library, read_liberty
 from hw.open_tools.verilator import Design
 from hw.open_tools.yosys import SCRIPT, commands, run
 from hw.synthesis.netlist import (
@@ -92,7 +93,8 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
         try:
             areas[name] = float(cell.group.attributes["area"])
         except (KeyError, ValueError) as error:
-            if cell.storage or any(cell.functions.values()):  # nothing else gets into a netlist
+            # nothing else gets into a netlist
+            if not cell.at_the_edge and (cell.storage or any(cell.functions.values())):
                 raise InputError(f"{file}: cell '{name}' has no area") from error
     if reference_cell not in areas:
         hint = did_you_mean(reference_cell, sorted(areas))
@@ -109,14 +111,14 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
 
 def _lacking(library: Library) -> Iterator[str]:
     """Kinds of cells without which nothing can be mapped, if the library does not have them."""
-    cells = [c for c in library.cells.values() if c.group.attributes.get("dont_use") != "true"]
-    if not any(cell.group.all("ff", "ff_bank") for cell in cells):
+    cells = {name: cell for name, cell in library.cells.items() if not cell.avoided}
+    if not any(cell.group.all("ff", "ff_bank") for cell in cells.values()):
         yield "flip-flop"
     tables = {
         table
-        for cell in cells
-        if not cell.storage and len(cell.inputs) == 1 and all(cell.functions.values())
-        for table in cell.truth_tables.values()
+        for name, gate in library.gates.items()
+        if name in cells and len(gate.inputs) == 1
+        for table in gate.truth_tables.values()
     }
     for name, table in (("inverter", (True, False)), ("buffer", (False, True))):
         if table not in tables:
@@ -124,23 +126,25 @@ def _lacking(library: Library) -> Iterator[str]:
 
 
 def _full_adder(library: Library, areas: Mapping[str, float]) -> FullAdder | None:
-    found = [adder for cell in library.cells.values() if (adder := _as_adder(cell))]
+    found = [
+        adder
+        for name, gate in library.gates.items()
+        if not library.cells[name].avoided and (adder := _as_adder(name, gate))
+    ]
     return min(found, key=lambda adder: (areas[adder.cell], adder.cell), default=None)
 
 
-def _as_adder(cell: Cell) -> FullAdder | None:
+def _as_adder(name: str, gate: CellLogic) -> FullAdder | None:
     """The cell as a full adder: three inputs, two outputs, their sum and their majority."""
-    if cell.storage or len(cell.inputs) != 3 or len(cell.functions) != 2:
-        return None
-    if not all(cell.functions.values()) or cell.group.attributes.get("dont_use") == "true":
+    if len(gate.inputs) != 3 or len(gate.outputs) != 2:
         return None
     ones = [bin(number).count("1") for number in range(8)]
     total, carry = (tuple(n in counts for n in ones) for counts in ((1, 3), (2, 3)))
-    by_function = {table: pin for pin, table in cell.truth_tables.items()}
+    by_function = {table: pin for pin, table in gate.truth_tables.items()}
     if by_function.keys() != {total, carry}:
         return None
-    first, second, third = cell.inputs
-    return FullAdder(cell.name, (first, second, third), by_function[total], by_function[carry])
+    first, second, third = gate.inputs
+    return FullAdder(name, (first, second, third), by_function[total], by_function[carry])
 
 
 @dataclass(frozen=True)

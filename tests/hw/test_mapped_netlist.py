@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.dispatch import carry_out
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
 from hw.foundation.errors import CheckFailed, InputError, OutOfTime, ToolFailed, ToolMissing
 from hw.generated.verilog import GeneratedRtl, RtlPort
+from hw.netlist.cell_logic import CellLogic
 from hw.netlist.equivalence import (
     ControlFailed,
     compare,
@@ -23,7 +26,8 @@ from hw.netlist.equivalence import (
     parse_cec,
 )
 from hw.netlist.gate_netlist import GateNetlist, mapped_netlist, to_verilog
-from hw.netlist.liberty import parse_function, read_liberty, truth_table
+from hw.netlist.liberty import read_liberty
+from hw.netlist.simple_gates import SIMPLE_GATES
 from hw.netlist.static_timing import (
     critical_path,
     opensta_critical_path,
@@ -83,6 +87,32 @@ def adder(tmp_path_factory, library):
     return _mapped(tmp_path_factory.mktemp("adder"), VERILOG, library)
 
 
+def _cell(folder: Path, function: str) -> CellLogic:
+    """A cell with inputs A and B and outputs Y, of that function, and Z, which is A."""
+    pins = " ".join(f"pin ({name}) {{ direction : input; }}" for name in "AB")
+    pins += f' pin (Y) {{ direction : output; function : "{function}"; }}'
+    pins += ' pin (Z) { direction : output; function : "A"; }'
+    file = folder / "one.lib"
+    file.write_text(f"library (one) {{ cell (c) {{ area : 1; {pins} }} }}\n")
+    return read_liberty(file).logic["c"]
+
+
+# by how strongly operators bind: the weakest last
+OPERATORS = {"^": "({} != {})", "*": "({} and {})", "&": "({} and {})", "+": "({} or {})"}
+LEAVES = st.sampled_from([("A", "A"), ("B", "B"), ("0", "False"), ("1", "True")])
+
+
+def _larger(parts):
+    """Functions in Liberty and in Python; the former fully bracketed."""
+    two = st.tuples(st.sampled_from([*OPERATORS, "|", " "]), parts, parts)
+    python = OPERATORS | {"|": OPERATORS["+"], " ": OPERATORS["*"]}
+    return (
+        two.map(lambda t: (f"({t[1][0]}{t[0]}{t[2][0]})", python[t[0]].format(t[1][1], t[2][1])))
+        | parts.map(lambda part: (f"(!{part[0]})", f"(not {part[1]})"))
+        | parts.map(lambda part: (f"({part[0]})'", f"(not {part[1]})"))
+    )
+
+
 class TestLiberty:
     @pytest.mark.parametrize(
         ("function", "ones"),
@@ -93,24 +123,50 @@ class TestLiberty:
             ("!(A*B)", "1110"),
             ("A ^ B", "0110"),
             ("A ^ B & B", "0100"),  # exclusive or binds more strongly
+            ("A + B A'", "0111"),
             ("1", "1111"),
+            ("B", "0101"),
         ],
     )
-    def test_functions(self, function, ones):
-        assert truth_table(function, ("A", "B")) == tuple(bit == "1" for bit in ones)
+    def test_functions(self, tmp_path, function, ones):
+        cell = _cell(tmp_path, function)
+        assert cell.truth_tables["Y"] == tuple(bit == "1" for bit in ones)
+        assert cell.truth_tables["Z"] == (False, False, True, True)
 
-    @pytest.mark.parametrize("function", ["", "A &", "(A", "A $ B", "C", "A)"])
-    def test_a_function_that_cannot_be_read(self, function):
-        with pytest.raises(InputError, match="not understood"):
-            parse_function(function, ("A", "B"))
+    @settings(max_examples=20, deadline=None)
+    @given(st.recursive(LEAVES, _larger, max_leaves=8))
+    def test_any_function(self, tmp_path_factory, function):
+        liberty, python = function
+        cell = _cell(tmp_path_factory.mktemp("cell"), liberty)
+        rows = [{"A": a, "B": b} for a in (False, True) for b in (False, True)]
+        assert cell.truth_tables["Y"] == tuple(eval(python, {}, row) for row in rows)
+
+    @pytest.mark.parametrize("function", ["A &", "(A", "A $ B", "C", "A)"])
+    def test_a_function_that_cannot_be_read(self, tmp_path, function):
+        with pytest.raises(ToolFailed, match=r"one\.lib(.|\n)*ERROR"):
+            _cell(tmp_path, function)
+
+    def test_a_cell_without_function_computes_nothing(self, tmp_path):
+        with pytest.raises(KeyError):
+            _cell(tmp_path, "")
+
+    @pytest.mark.parametrize("kind", SIMPLE_GATES)
+    def test_rows_and_function_of_a_simple_gate_agree(self, kind):
+        """The former are what is proved, the latter what is simulated."""
+        gate = SIMPLE_GATES[kind]
+        for bits in np.ndindex(*[2] * len(gate.inputs)):
+            fits = [
+                all(r in ("-", str(b)) for r, b in zip(row, bits, strict=True)) for row in gate.rows
+            ]
+            assert gate.function(1, *bits) == any(fits)
 
     def test_full_adder_and_flip_flop(self, library):
-        tables = library.cells["FA_X1"].truth_tables
+        tables = library.gates["FA_X1"].truth_tables
         assert [sum(bits) % 2 == 1 for bits in np.ndindex(2, 2, 2)] == list(tables["S"])
-        works = library.cells["DFF_X1"].flip_flop()
+        works = library.logic["DFF_X1"].flip_flop()
         assert (works.data, works.clock, works.rising) == ("D", "CK", True)
         assert works.outputs == {"Q": False, "QN": True}
-        assert library.cells["DFFR_X1"].flip_flop() is None
+        assert library.logic["DFFR_X1"].flip_flop() is None
         setup = library.cells["DFF_X1"].setup("D")
         assert len(setup.slews) == len(setup.rise) and 0.02 < max(setup.rise) < 0.2  # ns
 
