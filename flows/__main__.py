@@ -4,7 +4,7 @@ import sys
 
 from flows.dispatch import COMMANDS, carry_out, load_command
 from hw.foundation.errors import EcontError
-from hw.foundation.external_tool import tools_end_with_the_command
+from hw.foundation.external_tool import tools_killed_on_interruption
 from hw.foundation.strict_config import did_you_mean
 
 
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: unknown command '{name}'; {suggestion}", file=sys.stderr)
         return 2
     try:
-        with tools_end_with_the_command():
+        with tools_killed_on_interruption():
             return carry_out(name, load_command(name)[1].parse_args(rest))
     except EcontError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -20,7 +20,7 @@ from hw.netlist.module_equivalence import ModuleProof, prove_modules
 from hw.open_tools.verilator import Design
 from hw.open_tools.yosys import DISTRIBUTION
 from hw.rtl import sources
-from hw.synthesis.netlist import NETLIST_JSON
+from hw.synthesis.mapping import NETLIST_JSON
 from hw.targets.target import load_target
 from reports.catalogue import Value
 

@@ -220,7 +220,7 @@ _interrupted = threading.Event()
 
 
 @contextlib.contextmanager
-def tools_end_with_the_command() -> Iterator[None]:
+def tools_killed_on_interruption() -> Iterator[None]:
     """Within it an interruption, of whichever thread, first ends every running tool.
 
     Signals that end this process (SIGINT, SIGTERM, SIGHUP) raise KeyboardInterrupt here.  Outside

@@ -36,7 +36,7 @@ from hw.netlist.simple_gates import ONE, SIMPLE_GATES, ZERO, Gate, Net
 from hw.open_tools import abc
 from hw.open_tools.verilator import Design
 from hw.open_tools.yosys import quoted, run
-from hw.synthesis.netlist import elaborate
+from hw.synthesis.mapping import elaborate
 
 _SYNTHESIS = Path(__file__).parents[1] / "synthesis"
 _ADDERS = ("full_adders.v", "full_adder_cell.v")
@@ -92,7 +92,8 @@ def modules_of(design: Design, library: Library) -> dict[str, Module]:
     """As `gates_of`, but each module by itself.
 
     Raises:
-        ToolMissing, ToolFailed: as there.
+        ToolMissing: yosys is not installed.
+        ToolFailed: it cannot read the design.
     """
     with _read_rtl(design, flat=False) as file:
         return read_modules_apart(file, design.top, library)
@@ -180,7 +181,7 @@ def _partners(kind: str, library: Library) -> list[str]:
 def _pins_in_use(gate: Gate, library: Library) -> list[str]:
     """Its data inputs at which something else than 0 can stand."""
     register = register_of(gate, library)
-    pins = (register.works.data,) if register else input_pins(gate, library)
+    pins = (register.flip_flop.data,) if register else input_pins(gate, library)
     return [pin for pin in pins if gate.pins[pin] != ZERO]
 
 
@@ -436,7 +437,7 @@ def _clock(netlist: GateNetlist) -> str | None:
     Raises:
         InputError: there are several, or it is not that of an input.
     """
-    edges = {(register.clock, register.works.rising) for register in netlist.registers}
+    edges = {(register.clock, register.flip_flop.rising) for register in netlist.registers}
     ports = {
         net: port_bit(p, i) for p, nets in netlist.inputs.items() for i, net in enumerate(nets)
     }

@@ -15,6 +15,7 @@ from hw.foundation.errors import InputError
 from hw.netlist.cell_logic import CellLogic, read_cell_logic
 
 _STORAGE = ("ff", "ff_bank", "latch", "latch_bank", "statetable")
+_NAME = re.compile(r"[A-Za-z_][\w\[\]]*")
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|/\*.*?\*/|//[^\n]*|\\\n)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[(){};:,])"""
     r"""|(?P<word>[^\s(){};:,"\\]+)""",
@@ -77,8 +78,8 @@ class Cell:
     Attributes:
         functions: of each output pin, as the file has it; empty where it has none.
         storage: whether it stores anything (flip-flop, latch, clock gate).
-        at_the_edge: whether it is a pad, or has pins that are more than an input or an output: in
-            both directions, with a third state, buses.  No netlist of logic has such cells.
+        is_logic: whether a netlist of logic can have it: it is no pad, and each of its pins is an
+            input or an output, not of both directions, not with a third state, not in a bus.
         templates: of the library's tables, by name.
     """
 
@@ -86,7 +87,7 @@ class Cell:
     inputs: tuple[str, ...]
     functions: Mapping[str, str]
     storage: bool
-    at_the_edge: bool
+    is_logic: bool
     templates: Mapping[str, Group] = field(default_factory=dict, repr=False)
 
     @property
@@ -94,7 +95,7 @@ class Cell:
         return self.group.arguments[0]
 
     @property
-    def avoided(self) -> bool:
+    def dont_use(self) -> bool:
         """Whether the library asks not to use it."""
         return self.group.attributes.get("dont_use") == "true"
 
@@ -157,7 +158,8 @@ class Library:
 
     @cached_property
     def logic(self) -> Mapping[str, CellLogic]:
-        """What its cells compute: those of logic alone, and flip-flops.
+        """What its cells compute: those of logic alone, and flip-flops.  Cells are left out where
+        that does not follow from their pins and from what one flip-flop stores.
 
         Raises:
             ToolMissing: yosys is not installed.
@@ -166,9 +168,7 @@ class Library:
         cells = {
             name: cell
             for name, cell in self.cells.items()
-            if not cell.at_the_edge
-            and all(cell.functions.values())
-            and (not cell.storage or [g.kind for g in cell.group.all(*_STORAGE)] == ["ff"])
+            if cell.is_logic and _follows_from_its_pins(cell)
         }
         whole = Group("library", ("cells",), {}, {}, [_function(cell) for cell in cells.values()])
         inputs = {name: cell.inputs for name, cell in cells.items()}
@@ -178,6 +178,15 @@ class Library:
     def gates(self) -> Mapping[str, CellLogic]:
         """Those of `logic` that store nothing."""
         return {name: cell for name, cell in self.logic.items() if not cell.flip_flops}
+
+
+def _follows_from_its_pins(cell: Cell) -> bool:
+    stored = cell.group.all(*_STORAGE)
+    known = {*cell.inputs, *(name for group in stored for name in group.arguments)}
+    return [group.kind for group in stored] in ([], ["ff"]) and all(
+        function and known.issuperset(_NAME.findall(function))
+        for function in cell.functions.values()
+    )
 
 
 def _function(cell: Cell) -> Group:
@@ -227,13 +236,13 @@ def _cell(group: Group, templates: Mapping[str, Group]) -> Cell:
         for n, p in names.items()
         if p.attributes.get("direction") == "output"
     }
-    at_the_edge = (
-        group.attributes.get("pad_cell") == "true"
-        or bool(group.all("bus", "bundle"))
-        or any("three_state" in pin.attributes for pin in pins)
-        or any(pin.attributes.get("direction") == "inout" for pin in pins)
+    is_logic = (
+        group.attributes.get("pad_cell") != "true"
+        and not group.all("bus", "bundle")
+        and not any("three_state" in pin.attributes for pin in pins)
+        and not any(pin.attributes.get("direction") == "inout" for pin in pins)
     )
-    return Cell(group, inputs, functions, bool(group.all(*_STORAGE)), at_the_edge, templates)
+    return Cell(group, inputs, functions, bool(group.all(*_STORAGE)), is_logic, templates)
 
 
 def _time_unit(top: Group, file: Path) -> float:

@@ -63,7 +63,7 @@ def _check_instances(rtl: Mapping[str, Module], netlist: Mapping[str, Module]) -
             which = "RTL" if kind in rtl else "netlist"
             name = (rtl.get(kind) or netlist[kind]).name
             raise CheckFailed(f"module {name} is only in the {which}")
-        here, there = rtl[kind].parts, netlist[kind].parts
+        here, there = rtl[kind].instances, netlist[kind].instances
         if other := sorted(set(here.items()) ^ set(there.items())):
             raise CheckFailed(
                 f"module {rtl[kind].name}: RTL and netlist have other instances: "

@@ -16,17 +16,14 @@ from hw.foundation import external_tool
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import InputError, ToolFailed
 from hw.netlist.gate_netlist import (
-    SETUP_OUTPUT,
     GateNetlist,
-    Net,
     input_pins,
-    output_cell,
     port_bit,
     register_name,
-    setup_cell,
-    split_library,
     to_verilog,
 )
+from hw.netlist.simple_gates import Net
+from hw.netlist.timing_library import SETUP_OUTPUT, output_cell, setup_cell, split_library
 from hw.open_tools import abc
 
 ABC = "yosys-abc"
@@ -77,7 +74,7 @@ def critical_path(netlist: GateNetlist) -> CriticalPath:
         # ABC takes no library of less than three kinds of gates: give it all the others too
         kinds = {gate.kind for gate in netlist.gates}
         kinds |= {name for name, cell in netlist.library.gates.items() if cell.inputs}
-        registers = {register.gate.kind: register.works for register in netlist.registers}
+        registers = {register.gate.kind: register.flip_flop for register in netlist.registers}
         parts = split_library(netlist.library, kinds, registers)
         write_text(folder / _LIBRARY, "\n".join(parts) + "\n")
         write_text(folder / "netlist.blif", "\n".join(network.blif()) + "\n")
@@ -152,8 +149,8 @@ class _Network:
         ends: dict[str, str] = {}
         for gate in netlist.gates:
             if register := self._registers.get(gate.name):
-                inputs = {register.works.clock: register.clock}
-                data = {register.works.data: register.data}
+                inputs = {register.flip_flop.clock: register.clock}
+                data = {register.flip_flop.data: register.data}
                 captured = f"captured{len(ends)}"
                 self._add(setup_cell(gate.kind), data, SETUP_OUTPUT, captured)
                 ends[captured] = f"register {register_name(netlist, register)}"

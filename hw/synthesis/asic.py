@@ -1,25 +1,24 @@
 """Mapping to a cell library in Liberty form: area and cells; see docs/synthesis.md."""
 
 import importlib.util
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError, ToolFailed, ToolMissing
 from hw.foundation.strict_config import did_you_mean
 from hw.netlist.cell_logic import CellLogic
 from hw.netlist.liberty import Library, read_liberty
 from hw.open_tools.verilator import Design
-from hw.open_tools.yosys import SCRIPT, commands, run
-from hw.synthesis.netlist import (
-    STATISTICS,
+from hw.open_tools.yosys import SCRIPT
+from hw.synthesis.mapping import (
+    Modules,
     count_cells,
     elaborate,
     fingerprint,
-    read_modules,
+    map_once,
+    read_statistics,
     relative,
     write,
 )
@@ -94,7 +93,7 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
             areas[name] = float(cell.group.attributes["area"])
         except (KeyError, ValueError) as error:
             # nothing else gets into a netlist
-            if not cell.at_the_edge and (cell.storage or any(cell.functions.values())):
+            if cell.is_logic and (cell.storage or any(cell.functions.values())):
                 raise InputError(f"{file}: cell '{name}' has no area") from error
     if reference_cell not in areas:
         hint = did_you_mean(reference_cell, sorted(areas))
@@ -111,7 +110,7 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
 
 def _lacking(library: Library) -> Iterator[str]:
     """Kinds of cells without which nothing can be mapped, if the library does not have them."""
-    cells = {name: cell for name, cell in library.cells.items() if not cell.avoided}
+    cells = {name: cell for name, cell in library.cells.items() if not cell.dont_use}
     if not any(cell.group.all("ff", "ff_bank") for cell in cells.values()):
         yield "flip-flop"
     tables = {
@@ -129,7 +128,7 @@ def _full_adder(library: Library, areas: Mapping[str, float]) -> FullAdder | Non
     found = [
         adder
         for name, gate in library.gates.items()
-        if not library.cells[name].avoided and (adder := _as_adder(name, gate))
+        if not library.cells[name].dont_use and (adder := _as_adder(name, gate))
     ]
     return min(found, key=lambda adder: (areas[adder.cell], adder.cell), default=None)
 
@@ -176,9 +175,7 @@ def synthesise_asic(
     flat: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> AsicStatistics:
-    """Map a design; the folder, replaced as a whole, holds script, log, netlist and statistics.
-
-    A folder that holds the result of the same inputs is left as it is.
+    """Map a design, unless the folder holds the result of the same; see `map_once`.
 
     Args:
         flat: map the whole as one module; else each module once.
@@ -191,15 +188,19 @@ def synthesise_asic(
     """
     script = asic_script(design, library, folder, flat=flat)
     source = _fingerprint(design, library, script)
-    done = read_statistics(folder)
-    if done is not None and done.fingerprint == source:
-        return done
-    with atomic_directory(folder) as temporary:
-        run(script, temporary, f"mapping of {design.top} to {library.name}", progress=progress)
-        cells = count_cells(read_modules(temporary), design.top)
-        statistics = count(cells, design.top, library, source)
-        write_text(temporary / STATISTICS, json.dumps(asdict(statistics), indent=1) + "\n")
-    return statistics
+
+    def of_modules(modules: Modules) -> AsicStatistics:
+        return count(count_cells(modules, design.top), design.top, library, source)
+
+    return map_once(
+        AsicStatistics,
+        folder,
+        source,
+        script,
+        what=f"mapping of {design.top} to {library.name}",
+        count=of_modules,
+        progress=progress,
+    )
 
 
 def is_mapped(design: Design, library: CellLibrary, folder: Path) -> bool:
@@ -208,7 +209,7 @@ def is_mapped(design: Design, library: CellLibrary, folder: Path) -> bool:
     Raises:
         ToolMissing: yosys is not installed.
     """
-    done = read_statistics(folder)
+    done = read_statistics(AsicStatistics, folder)
     try:
         script = (folder / SCRIPT).read_text(encoding="utf-8")
     except OSError:
@@ -218,14 +219,6 @@ def is_mapped(design: Design, library: CellLibrary, folder: Path) -> bool:
 
 def _fingerprint(design: Design, library: CellLibrary, script: str) -> str:
     return fingerprint(script, (*design.sources, _ADDERS, _ADDER_CELL, library.file))
-
-
-def read_statistics(folder: Path) -> AsicStatistics | None:
-    """What `synthesise_asic` left in a folder; None if it did not."""
-    try:
-        return AsicStatistics(**json.loads((folder / STATISTICS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def asic_script(design: Design, library: CellLibrary, folder: Path, *, flat: bool = True) -> str:
@@ -251,11 +244,6 @@ def asic_script(design: Design, library: CellLibrary, folder: Path, *, flat: boo
         *write(design),
     ]
     return "\n".join(lines) + "\n"
-
-
-def steps(design: Design, library: CellLibrary, *, flat: bool = True) -> int:
-    """How many commands the script has."""
-    return len(list(commands(asic_script(design, library, Path(), flat=flat))))
 
 
 def _map_adders(library: CellLibrary, folder: Path) -> list[str]:

@@ -39,7 +39,7 @@ class GateMachine:
 
     def __init__(self, netlist: GateNetlist) -> None:
         self._netlist = netlist
-        edges = {(register.clock, register.works.rising) for register in netlist.registers}
+        edges = {(register.clock, register.flip_flop.rising) for register in netlist.registers}
         if len(edges) > 1:
             names = ", ".join(netlist.name(net) for net, _ in sorted(edges))
             raise InputError(f"{netlist.top}: one clock and one edge can be simulated: {names}")

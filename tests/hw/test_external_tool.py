@@ -109,7 +109,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hw.foundation import external_tool
 work = ["sh", "-c", sys.argv[1]]
 try:
-    with external_tool.tools_end_with_the_command(), ThreadPoolExecutor(2) as pool:
+    with external_tool.tools_killed_on_interruption(), ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(external_tool.run, work, "work") for _ in range(3)]:
             done.result()
 except KeyboardInterrupt:
@@ -117,6 +117,15 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.fixture
+def _interruptible():
+    """A shell starts its background jobs, and so perhaps these tests, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_the_tools_of_all_threads(tmp_path, number):
     """Those that run, and those that wait for their turn."""
@@ -136,13 +145,23 @@ def test_an_interruption_ends_the_tools_of_all_threads(tmp_path, number):
 
 def test_signals_are_handled_as_before_afterwards():
     before = signal.getsignal(signal.SIGTERM)
-    with external_tool.tools_end_with_the_command():
+    with external_tool.tools_killed_on_interruption():
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
-    thread = threading.Thread(target=lambda: external_tool.tools_end_with_the_command().__enter__())
+
+
+def test_only_the_main_thread_handles_signals():
+    before = signal.getsignal(signal.SIGTERM)
+
+    def enter() -> None:
+        with external_tool.tools_killed_on_interruption():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    seen: list[object] = []
+    thread = threading.Thread(target=enter)
     thread.start()
     thread.join()
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert seen == [before]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")

@@ -19,7 +19,7 @@ from hw.netlist.module_equivalence import prove_modules
 from hw.open_tools.verilator import Design
 from hw.rtl import sources
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
-from hw.synthesis.netlist import NETLIST_JSON
+from hw.synthesis.mapping import NETLIST_JSON
 from reports.metrics import read_metrics
 
 TOP = "small"

@@ -13,7 +13,7 @@ from hw.open_tools.yosys import LOG, SCRIPT, run
 from hw.synthesis import asic, fpga
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
 from hw.synthesis.fpga import XC7, XCUP, UnknownFamily, family_of, synthesise_fpga
-from hw.synthesis.netlist import NETLIST, count_cells, relative
+from hw.synthesis.mapping import NETLIST, count_cells, relative
 from hw.targets.target import load_target
 
 SMALL_LIBRARY = """library (small) {{

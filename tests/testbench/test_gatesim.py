@@ -93,7 +93,7 @@ class TestBus:
         registers = {weighted.name(next(iter(r.outputs))): r for r in weighted.registers}
         for bit, is_weight in ((9, True), (2, False)):  # the second byte is the weight
             register = registers[f"kept[{bit}]"]
-            pins = {**register.gate.pins, register.works.data: ONE}
+            pins = {**register.gate.pins, register.flip_flop.data: ONE}
             ran = simulate(weighted.with_gate(replace(register.gate, pins=pins)), DESIGN, steps)
             assert np.array_equal(ran.codes, expected) != is_weight
             assert ran.reads.tolist() != bytes_read
