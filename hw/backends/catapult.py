@@ -72,7 +72,7 @@ def _name_test_data(script: Path) -> None:
     text, count = pattern.subn(rf'\1 "$sfd/firmware/weights {files}"', text)
     if count != 1:
         raise InputError(
-            f"{script}: sets the bench's arguments {count} times, expected once; run the hls step "
+            f"{script}: sets the bench's arguments {count} times, expected once; run the hls stage "
             "anew with the hls4ml that constraints.txt names"
         )
     write_text(script, text)

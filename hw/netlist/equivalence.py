@@ -34,7 +34,7 @@ from hw.netlist.gate_netlist import (
 from hw.netlist.liberty import Library
 from hw.netlist.simple_gates import ONE, SIMPLE_GATES, ZERO, Gate, Net
 from hw.open_tools import abc
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import quoted, run
 from hw.synthesis.mapping import elaborate
 
@@ -74,7 +74,7 @@ class ControlFailed(CheckFailed):
     """Changed netlists were not told from the RTL, so that a proof would mean nothing."""
 
 
-def gates_of(design: Design, library: Library) -> GateNetlist:
+def gates_of(design: VerilogDesign, library: Library) -> GateNetlist:
     """RTL as simple gates, before any mapping to cells; `library` is only kept with it.
 
     Sums are taken apart as synthesis does before it maps them (where this differs, proofs that
@@ -88,7 +88,7 @@ def gates_of(design: Design, library: Library) -> GateNetlist:
         return read_netlist(file, design.top, library)
 
 
-def modules_of(design: Design, library: Library) -> dict[str, Module]:
+def modules_of(design: VerilogDesign, library: Library) -> dict[str, Module]:
     """As `gates_of`, but each module by itself.
 
     Raises:
@@ -100,7 +100,7 @@ def modules_of(design: Design, library: Library) -> dict[str, Module]:
 
 
 @contextmanager
-def _read_rtl(design: Design, *, flat: bool) -> Iterator[Path]:
+def _read_rtl(design: VerilogDesign, *, flat: bool) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="econt-rtl-") as scratch:
         folder = Path(scratch)
         adders = [f"techmap -map {quoted(_SYNTHESIS / file)}" for file in _ADDERS]

@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True)
-class Group:
+class LibertyGroup:
     """A group of a Liberty file.
 
     Attributes:
@@ -39,9 +39,9 @@ class Group:
     arguments: tuple[str, ...]
     attributes: dict[str, str] = field(default_factory=dict)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    groups: list["Group"] = field(default_factory=list)
+    groups: list["LibertyGroup"] = field(default_factory=list)
 
-    def all(self, *kinds: str) -> list["Group"]:
+    def all(self, *kinds: str) -> list["LibertyGroup"]:
         """The groups of these kinds directly in it."""
         return [group for group in self.groups if group.kind in kinds]
 
@@ -83,12 +83,12 @@ class Cell:
         templates: of the library's tables, by name.
     """
 
-    group: Group
+    group: LibertyGroup
     inputs: tuple[str, ...]
     functions: Mapping[str, str]
     storage: bool
     is_logic: bool
-    templates: Mapping[str, Group] = field(default_factory=dict, repr=False)
+    templates: Mapping[str, LibertyGroup] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -99,7 +99,7 @@ class Cell:
         """Whether the library asks not to use it."""
         return self.group.attributes.get("dont_use") == "true"
 
-    def pin(self, name: str) -> Group:
+    def pin(self, name: str) -> LibertyGroup:
         """The group of that pin."""
         return next(p for p in self.group.all("pin") if name in p.arguments)
 
@@ -124,7 +124,7 @@ class Cell:
         }
         return Setup(tuple(slews), times["rise"], times["fall"])
 
-    def _axes(self, table: Group) -> dict[bool, list[float]]:
+    def _axes(self, table: LibertyGroup) -> dict[bool, list[float]]:
         """The steps of a constraint's axes in their order; True: that of the data's slew."""
         template = self.templates.get(table.arguments[0]) if table.arguments else None
         axes = {}
@@ -136,7 +136,7 @@ class Cell:
                 axes[variable.startswith("constrained")] = _numbers(steps)
         return axes
 
-    def _at(self, table: Group, slew: float) -> float:
+    def _at(self, table: LibertyGroup, slew: float) -> float:
         axes = [(steps, slew if data else 0.0) for data, steps in self._axes(table).items()]
         return interpolate(_numbers(table.lists["values"]), axes)
 
@@ -152,7 +152,7 @@ class Library:
     """
 
     file: Path
-    header: Group
+    header: LibertyGroup
     cells: Mapping[str, Cell]
     time_unit_ns: float
 
@@ -170,7 +170,9 @@ class Library:
             for name, cell in self.cells.items()
             if cell.is_logic and _follows_from_its_pins(cell)
         }
-        whole = Group("library", ("cells",), {}, {}, [_function(cell) for cell in cells.values()])
+        whole = LibertyGroup(
+            "library", ("cells",), {}, {}, [_function(cell) for cell in cells.values()]
+        )
         inputs = {name: cell.inputs for name, cell in cells.items()}
         return read_cell_logic(whole.lines(), inputs, f"the cells of {self.file}")
 
@@ -189,12 +191,12 @@ def _follows_from_its_pins(cell: Cell) -> bool:
     )
 
 
-def _function(cell: Cell) -> Group:
+def _function(cell: Cell) -> LibertyGroup:
     """A cell without all but what it computes."""
-    pins = [Group("pin", (name,), {"direction": "input"}) for name in cell.inputs]
+    pins = [LibertyGroup("pin", (name,), {"direction": "input"}) for name in cell.inputs]
     for name, function in cell.functions.items():
-        pins.append(Group("pin", (name,), {"direction": "output", "function": function}))
-    return Group("cell", (cell.name,), {}, {}, [*cell.group.all("ff"), *pins])
+        pins.append(LibertyGroup("pin", (name,), {"direction": "output", "function": function}))
+    return LibertyGroup("cell", (cell.name,), {}, {}, [*cell.group.all("ff"), *pins])
 
 
 def read_liberty(file: Path) -> Library:
@@ -209,7 +211,7 @@ def read_liberty(file: Path) -> Library:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     parser = _Parser(text, file)
     top = parser.statement()
-    if not isinstance(top, Group) or top.kind != "library":
+    if not isinstance(top, LibertyGroup) or top.kind != "library":
         raise InputError(f"{file}:1: not a Liberty file: it does not start with 'library (...) {{'")
     templates = {
         g.arguments[0]: g for g in top.groups if g.kind.endswith("_template") and g.arguments
@@ -217,7 +219,7 @@ def read_liberty(file: Path) -> Library:
     cells = {g.arguments[0]: _cell(g, templates) for g in top.all("cell")}
     if not cells:
         raise InputError(f"{file}: the library has no cells")
-    header = Group(
+    header = LibertyGroup(
         top.kind,
         top.arguments,
         top.attributes,
@@ -227,7 +229,7 @@ def read_liberty(file: Path) -> Library:
     return Library(file, header, cells, _time_unit(top, file))
 
 
-def _cell(group: Group, templates: Mapping[str, Group]) -> Cell:
+def _cell(group: LibertyGroup, templates: Mapping[str, LibertyGroup]) -> Cell:
     pins = group.all("pin")
     names = {name: pin for pin in pins for name in pin.arguments}
     inputs = tuple(n for n, p in names.items() if p.attributes.get("direction") == "input")
@@ -245,7 +247,7 @@ def _cell(group: Group, templates: Mapping[str, Group]) -> Cell:
     return Cell(group, inputs, functions, bool(group.all(*_STORAGE)), is_logic, templates)
 
 
-def _time_unit(top: Group, file: Path) -> float:
+def _time_unit(top: LibertyGroup, file: Path) -> float:
     units = {"ns": 1.0, "ps": 1e-3, "us": 1e3}
     text = top.attributes.get("time_unit", "1ns").strip()
     found = re.fullmatch(r"([\d.]+)\s*(ns|ps|us)", text)
@@ -285,7 +287,7 @@ class _Parser:
             raise self.error(self.at, f"found '{self.token or 'the end'}', expected '{mark}'")
         self.advance()
 
-    def statement(self) -> "Group | tuple[str, str | tuple[str, ...]]":
+    def statement(self) -> "LibertyGroup | tuple[str, str | tuple[str, ...]]":
         if not re.match(r"[\w\[]", self.token):
             raise self.error(self.at, f"found '{self.token or 'the end'}', expected a name")
         name = self.advance()
@@ -308,10 +310,10 @@ class _Parser:
                 self.advance()
             return name, tuple(values)
         self.advance()
-        group = Group(name, tuple(values))
+        group = LibertyGroup(name, tuple(values))
         while self.token != "}":
             inner = self.statement()
-            if isinstance(inner, Group):
+            if isinstance(inner, LibertyGroup):
                 group.groups.append(inner)
             elif isinstance(inner[1], str):
                 group.attributes[inner[0]] = inner[1]

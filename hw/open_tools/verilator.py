@@ -9,13 +9,13 @@ import importlib.metadata
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from hw.foundation import external_tool
 from hw.foundation.atomic_file import atomic_path, write_text
 from hw.foundation.cores import usable_cores
 from hw.foundation.errors import InputError
+from hw.open_tools.verilog_design import VerilogDesign
 
 MODEL_CLASS = "Vdesign"
 """C++ class of the compiled design, whatever its top module."""
@@ -32,21 +32,6 @@ _OPTIMISATION = "-O1"
 _COMPLAINTS = ("%Error", "%Warning", " error: ", "Error 1")
 
 
-@dataclass(frozen=True)
-class Design:
-    """A design as Verilator reads it.
-
-    Attributes:
-        sources: files in order, packages before their users.
-        top: name of the top module.
-        parameters: of the top module, by name.
-    """
-
-    sources: tuple[Path, ...]
-    top: str
-    parameters: Mapping[str, int] = field(default_factory=dict)
-
-
 def version() -> str:
     """Version of Verilator (its program does not tell it).
 
@@ -57,7 +42,7 @@ def version() -> str:
     return importlib.metadata.version(_DISTRIBUTION)
 
 
-def lint(design: Design) -> None:
+def lint(design: VerilogDesign) -> None:
     """Check a design with all of Verilator's warnings on.
 
     Raises:
@@ -69,7 +54,7 @@ def lint(design: Design) -> None:
 
 
 def build(
-    design: Design,
+    design: VerilogDesign,
     folder: Path,
     bench: Path,
     *,
@@ -134,7 +119,7 @@ def _root() -> Path:
     return external_tool.package_folder(_DISTRIBUTION, _DISTRIBUTION, _PURPOSE)
 
 
-def _verilator(design: Design) -> list[str]:
+def _verilator(design: VerilogDesign) -> list[str]:
     return [
         str(_root() / "bin" / "verilator_bin"),
         *("--top-module", design.top),

@@ -10,7 +10,7 @@ from hw.foundation.errors import InputError, ToolFailed, ToolMissing
 from hw.foundation.strict_config import did_you_mean
 from hw.netlist.cell_logic import CellLogic
 from hw.netlist.liberty import Library, read_liberty
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import SCRIPT
 from hw.synthesis.mapping import (
     Modules,
@@ -168,7 +168,7 @@ class AsicStatistics:
 
 
 def synthesise_asic(
-    design: Design,
+    design: VerilogDesign,
     library: CellLibrary,
     folder: Path,
     *,
@@ -203,7 +203,7 @@ def synthesise_asic(
     )
 
 
-def is_mapped(design: Design, library: CellLibrary, folder: Path) -> bool:
+def is_mapped(design: VerilogDesign, library: CellLibrary, folder: Path) -> bool:
     """Whether a folder, perhaps moved since, holds what `synthesise_asic` makes of these.
 
     Raises:
@@ -217,11 +217,13 @@ def is_mapped(design: Design, library: CellLibrary, folder: Path) -> bool:
     return done is not None and done.fingerprint == _fingerprint(design, library, script)
 
 
-def _fingerprint(design: Design, library: CellLibrary, script: str) -> str:
+def _fingerprint(design: VerilogDesign, library: CellLibrary, script: str) -> str:
     return fingerprint(script, (*design.sources, _ADDERS, _ADDER_CELL, library.file))
 
 
-def asic_script(design: Design, library: CellLibrary, folder: Path, *, flat: bool = True) -> str:
+def asic_script(
+    design: VerilogDesign, library: CellLibrary, folder: Path, *, flat: bool = True
+) -> str:
     """The script for yosys, which runs in `folder`."""
     liberty = relative(library.file, folder)
     lines = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.foundation.errors import InputError, ToolFailed
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.synthesis.mapping import (
     Modules,
     count_cells,
@@ -115,7 +115,7 @@ class FpgaStatistics:
 
 
 def synthesise_fpga(
-    design: Design,
+    design: VerilogDesign,
     family: Family,
     folder: Path,
     *,
@@ -147,7 +147,7 @@ def synthesise_fpga(
     )
 
 
-def fpga_script(design: Design, family: Family, folder: Path, *, flat: bool = True) -> str:
+def fpga_script(design: VerilogDesign, family: Family, folder: Path, *, flat: bool = True) -> str:
     """The script for yosys, which runs in `folder`."""
     chain_limits = (
         f"-D {family.carry} -D SHORTEST_CHAIN={_SHORTEST_CHAIN} "

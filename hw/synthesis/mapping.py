@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import quoted, run, version
 
 NETLIST = "netlist.v"
@@ -35,7 +35,7 @@ def relative(path: Path, folder: Path) -> str:
     return quoted(Path(os.path.relpath(path.resolve(), folder.resolve())))
 
 
-def elaborate(design: Design, folder: Path) -> list[str]:
+def elaborate(design: VerilogDesign, folder: Path) -> list[str]:
     """Commands that read a design and make it cells of word width, as narrow as can be shown."""
     parameters = "".join(f" -chparam {name} {value}" for name, value in design.parameters.items())
     sources = " ".join(relative(source, folder) for source in design.sources)
@@ -52,7 +52,7 @@ def elaborate(design: Design, folder: Path) -> list[str]:
     ]
 
 
-def write(design: Design) -> list[str]:
+def write(design: VerilogDesign) -> list[str]:
     """Commands that write the mapped netlist."""
     return [
         "delete t:$scopeinfo",

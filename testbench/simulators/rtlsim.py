@@ -17,7 +17,8 @@ import numpy.typing as npt
 from hw.foundation import external_tool
 from hw.foundation.errors import CheckFailed
 from hw.foundation.fixed_point import Codes
-from hw.open_tools.verilator import Design, build
+from hw.open_tools.verilator import build
+from hw.open_tools.verilog_design import VerilogDesign
 from testbench.comparison import Comparison, compare
 
 _BENCH = Path(__file__).with_name("rtl_bench.cpp")
@@ -94,7 +95,7 @@ class RtlDesign:
         upsets: whether bits of its register copies can be flipped (`Upset`).
     """
 
-    verilog: Design
+    verilog: VerilogDesign
     input: DataPort
     output: DataPort
     bus: bool = False

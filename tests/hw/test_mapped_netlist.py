@@ -37,7 +37,7 @@ from hw.netlist.static_timing import (
     parse_stime,
 )
 from hw.open_tools.ecp5 import DoesNotFit, parse_report, place_and_route
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
 from hw.targets.target import load_target
 from reports.metrics import Metric, read_metrics, write_metrics
@@ -76,7 +76,7 @@ def _mapped(folder: Path, text: str, library) -> tuple[GateNetlist, GateNetlist]
     """RTL and the netlist mapped from it."""
     file = folder / "top.v"
     file.write_text(text)
-    design = Design((file,), "top")
+    design = VerilogDesign((file,), "top")
     synthesise_asic(design, read_library(nangate45(), "NAND2_X1"), folder / "asic")
     return gates_of(design, library), mapped_netlist(folder / "asic", "top", library)
 
@@ -270,7 +270,7 @@ class TestTiming:
 def _simulate(netlist: GateNetlist, vectors: int = 300):
     codes = np.random.default_rng(1).integers(0, 256, (vectors, 2))
     ports = DataPort("inputs", 8, 2), DataPort("latents", 9, 1)
-    return codes, simulate(netlist, RtlDesign(Design((), "top"), *ports), [Feed(codes)])
+    return codes, simulate(netlist, RtlDesign(VerilogDesign((), "top"), *ports), [Feed(codes)])
 
 
 @pytest.mark.slow
@@ -355,7 +355,7 @@ class TestEquivalence:
             "  wire [3:0] s, t; part first (a, b, s); part second (s, c, t);\n"
             "  always @(posedge clock) y <= t;\nendmodule\n"
         )
-        design = Design((tmp_path / "top.v",), "top")
+        design = VerilogDesign((tmp_path / "top.v",), "top")
         cells = read_library(nangate45(), "NAND2_X1")
         synthesise_asic(design, cells, tmp_path / "asic", flat=False)
         netlist = mapped_netlist(tmp_path / "asic", "top", library)
@@ -416,7 +416,7 @@ def _build(folder: Path) -> Path:
         tools={},
     )
     (layout.rtl / "design.json").write_text(record.model_dump_json())
-    design = Design((layout.rtl / "top.v",), "top")
+    design = VerilogDesign((layout.rtl / "top.v",), "top")
     synthesise_asic(design, read_library(nangate45(), "NAND2_X1"), layout.synth / "asic")
     return folder
 
@@ -542,7 +542,7 @@ class TestEcp5:
     def test_missing_nextpnr_is_named(self, monkeypatch):
         monkeypatch.setattr("hw.open_tools.ecp5._MODULE", "no_such_package")
         with pytest.raises(ToolMissing, match="make environment"):
-            place_and_route(Design((), "top"), 25.0, 1.0)
+            place_and_route(VerilogDesign((), "top"), 25.0, 1.0)
 
     @pytest.mark.slow
     def test_what_takes_too_long_is_recorded(self, tmp_path):

@@ -16,7 +16,7 @@ from hw.netlist.equivalence import ControlFailed, compare, modules_of
 from hw.netlist.gate_netlist import read_modules_apart
 from hw.netlist.liberty import read_liberty
 from hw.netlist.module_equivalence import prove_modules
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import sources
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
 from hw.synthesis.mapping import NETLIST_JSON
@@ -43,7 +43,7 @@ def library():
 def design(tmp_path_factory):
     file = tmp_path_factory.mktemp("small") / "small.sv"
     file.write_text(VERILOG)
-    return Design((*sources(), file), TOP)
+    return VerilogDesign((*sources(), file), TOP)
 
 
 @pytest.fixture(scope="module")

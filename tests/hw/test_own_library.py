@@ -11,7 +11,7 @@ from hw.netlist.equivalence import compare, control, gates_of
 from hw.netlist.gate_netlist import GateNetlist, mapped_netlist, read_netlist
 from hw.netlist.liberty import read_liberty
 from hw.netlist.static_timing import NoDelays, critical_path
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.synthesis.asic import read_library, synthesise_asic
 from testbench.simulators.gatesim import simulate
 from testbench.simulators.rtlsim import DataPort, Feed, RtlDesign
@@ -122,7 +122,7 @@ def test_how_a_flip_flop_works(tmp_path, works, shown, tied, expected):
 def _mapped(folder: Path, *cells: str) -> GateNetlist:
     library = read_library(_library(folder, *cells), "ND2")
     (folder / "top.v").write_text(VERILOG)
-    synthesise_asic(Design((folder / "top.v",), "top"), library, folder / "asic")
+    synthesise_asic(VerilogDesign((folder / "top.v",), "top"), library, folder / "asic")
     return mapped_netlist(folder / "asic", "top", library.library)
 
 
@@ -157,11 +157,13 @@ def test_a_design_of_such_cells(tmp_path, works, more, shown):
     netlist = _mapped(tmp_path, *GATES, _flip_flop(works, more, shown=shown))
     codes = np.random.default_rng(1).integers(0, 16, (200, 2))
     inputs, outputs = DataPort("inputs", 4, 2, False), DataPort("latents", 5, 1, False)
-    ran = simulate(netlist, RtlDesign(Design((), netlist.top), inputs, outputs), [Feed(codes)])
+    ran = simulate(
+        netlist, RtlDesign(VerilogDesign((), netlist.top), inputs, outputs), [Feed(codes)]
+    )
     assert ran.latency == 1 and (ran.codes[:, 0] == codes.sum(axis=1)).all()
     path = critical_path(netlist)
     assert path.delay_ns > 0.2 and (path.end.startswith("register") or path.start == "a register")
-    rtl = gates_of(Design((tmp_path / "top.v",), "top"), netlist.library)
+    rtl = gates_of(VerilogDesign((tmp_path / "top.v",), "top"), netlist.library)
     assert compare(rtl, netlist).equal
     assert control(rtl, netlist, 1)
 
@@ -207,7 +209,7 @@ def test_a_library_with_pads_gives_what_it_gives_without(tmp_path):
     for name, cells in (("without", ()), ("with", PADS)):
         (tmp_path / name).mkdir()
         netlist = _mapped(tmp_path / name, *GATES, PLAIN, *cells)
-        rtl = gates_of(Design((tmp_path / name / "top.v",), "top"), netlist.library)
+        rtl = gates_of(VerilogDesign((tmp_path / name / "top.v",), "top"), netlist.library)
         assert compare(rtl, netlist).equal and control(rtl, netlist, 1)
         paths.append(critical_path(netlist))
     assert paths[0].delay_ns == paths[1].delay_ns and paths[0].cells == paths[1].cells
@@ -247,7 +249,7 @@ def test_the_libraries_that_debian_has(tmp_path, file):
     library = read_library(file, "NAND2X1")
     assert library.full_adder is not None and library.full_adder.cell == "FAX1"
     (tmp_path / "top.v").write_text(VERILOG)
-    design = Design((tmp_path / "top.v",), "top")
+    design = VerilogDesign((tmp_path / "top.v",), "top")
     synthesise_asic(design, library, tmp_path / "asic")
     netlist = mapped_netlist(tmp_path / "asic", "top", library.library)
     path = critical_path(netlist)

@@ -10,7 +10,7 @@ from hw.foundation.errors import InputError
 from hw.netlist.gate_netlist import GateNetlist, mapped_netlist
 from hw.netlist.liberty import read_liberty
 from hw.netlist.simple_gates import ONE, Gate
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import sources
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
 from testbench.simulators.gate_machine import GateMachine
@@ -41,7 +41,7 @@ def library():
 def _mapped(folder: Path, text: str, top: str, library) -> GateNetlist:
     file = folder / "top.sv"
     file.write_text(text)
-    design = Design((*sources(), file), top)
+    design = VerilogDesign((*sources(), file), top)
     synthesise_asic(design, read_library(nangate45(), "NAND2_X1"), folder / "asic", flat=False)
     return mapped_netlist(folder / "asic", top, library)
 
@@ -52,7 +52,7 @@ def weighted(tmp_path_factory, library):
 
 
 DESIGN = RtlDesign(
-    Design((), TOP), DataPort("x", 8, 1), DataPort("product", 9, 1, signed=True), bus=True
+    VerilogDesign((), TOP), DataPort("x", 8, 1), DataPort("product", 9, 1, signed=True), bus=True
 )
 
 
@@ -103,10 +103,12 @@ class TestBus:
             simulate(weighted, DESIGN, [Upset("registers.g_tmr.a.q", 0)])
 
     def test_other_ports(self, weighted):
-        without = RtlDesign(Design((), TOP), DESIGN.input, DESIGN.output)
+        without = RtlDesign(VerilogDesign((), TOP), DESIGN.input, DESIGN.output)
         with pytest.raises(InputError, match=r"input port '(write|address|write_data)'"):
             simulate(weighted, without, [])
-        wider = RtlDesign(Design((), TOP), DESIGN.input, DataPort("product", 10, 1), bus=True)
+        wider = RtlDesign(
+            VerilogDesign((), TOP), DESIGN.input, DataPort("product", 10, 1), bus=True
+        )
         with pytest.raises(InputError, match="no output port 'product' of 10 bits"):
             simulate(weighted, wider, [])
 
