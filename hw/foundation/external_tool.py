@@ -253,6 +253,7 @@ def tools_killed_on_interruption() -> Iterator[None]:
 @contextlib.contextmanager
 def _started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """A running process, which is killed with all that it started if this is left by an error."""
+    _stop_if_interrupted()
     try:
         process = subprocess.Popen(command, process_group=0, **options)
     except OSError as error:
@@ -260,14 +261,19 @@ def _started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Pope
     _running.add(process)
     with process:
         try:
-            if _interrupted.is_set():  # a tool that another thread was about to start
-                raise KeyboardInterrupt
+            _stop_if_interrupted()  # it may have come while the program was started
             yield process
         except BaseException:
             _kill(process)
             raise
         finally:
             _running.discard(process)
+
+
+def _stop_if_interrupted() -> None:
+    """In other threads than the main one, which has got the KeyboardInterrupt itself."""
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 def _kill(process: subprocess.Popen[Any]) -> None:
