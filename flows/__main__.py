@@ -4,6 +4,7 @@ import sys
 
 from flows.dispatch import COMMANDS, carry_out, load_command
 from hw.foundation.errors import EcontError
+from hw.foundation.external_tool import tools_killed_on_interruption
 from hw.foundation.strict_config import did_you_mean
 
 
@@ -32,7 +33,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: unknown command '{name}'; {suggestion}", file=sys.stderr)
         return 2
     try:
-        return carry_out(name, load_command(name)[1].parse_args(rest))
+        with tools_killed_on_interruption():
+            return carry_out(name, load_command(name)[1].parse_args(rest))
     except EcontError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status

@@ -15,7 +15,7 @@ from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import Codes, parse_format
 from hw.generated.network_logic import NoLogic, Wiring
 from hw.generated.verilog import GeneratedRtl, RtlPort, read_rtl
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from models.data.geometry import TRIGGER_CELLS, Arrangement
 from models.data.normalisation import LARGEST, Normalisation
 from testbench.simulators.rtlsim import DataPort, RtlDesign
@@ -55,7 +55,7 @@ def generated_design(of_design: DesignLayout) -> GeneratedRtl:
 def simulated_design(design: GeneratedRtl, folder: Path) -> RtlDesign:
     """A generated design in `folder` as the simulation takes it."""
     return RtlDesign(
-        Design(tuple(folder / source for source in design.sources), design.top),
+        VerilogDesign(tuple(folder / source for source in design.sources), design.top),
         _data_port(design.input),
         _data_port(design.output),
     )

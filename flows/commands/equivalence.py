@@ -11,17 +11,16 @@ from flows.frame import Found
 from flows.layout import DesignLayout
 from flows.stages import Stage
 from hw.forms import GENERATED
-from hw.foundation.errors import CheckFailed, ToolMissing
+from hw.foundation.errors import CheckFailed, OutOfTime, ToolMissing
 from hw.generated.network_logic import NoLogic
 from hw.netlist.equivalence import ControlFailed, compare, control, gates_of, modules_of
 from hw.netlist.gate_netlist import mapped_netlist, read_modules_apart
 from hw.netlist.liberty import Library
 from hw.netlist.module_equivalence import ModuleProof, prove_modules
-from hw.open_tools.abc import OutOfTime
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import DISTRIBUTION
 from hw.rtl import sources
-from hw.synthesis.netlist import NETLIST_JSON
+from hw.synthesis.mapping import NETLIST_JSON
 from hw.targets.target import load_target
 from reports.catalogue import Value
 
@@ -91,7 +90,7 @@ def _prove_reconfigurable(
     file = mapped_folder(design, stage.form) / NETLIST_JSON
     netlist = read_modules_apart(file, RECONFIGURABLE_TOP, library)
     print(f"reading the RTL of {RECONFIGURABLE_TOP}", file=sys.stderr, flush=True)
-    rtl = modules_of(Design(sources(), RECONFIGURABLE_TOP), library)
+    rtl = modules_of(VerilogDesign(sources(), RECONFIGURABLE_TOP), library)
     seconds = arguments.seconds
     with progress("equivalence, modules", len(netlist)) as advance:
         proofs = prove_modules(rtl, netlist, arguments.seed, seconds=seconds, progress=advance)

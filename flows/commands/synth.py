@@ -17,7 +17,7 @@ from flows.stages import Stage
 from hw.forms import GENERATED, Form
 from hw.foundation.errors import ToolMissing
 from hw.generated.network_logic import NoLogic
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import DISTRIBUTION, commands
 from hw.rtl import sources
 from hw.synthesis.asic import AsicStatistics, asic_script, read_library, synthesise_asic
@@ -70,7 +70,7 @@ class _Work:
         flat: as one module, which takes less area; else each module once, which takes less time.
     """
 
-    design: Design
+    design: VerilogDesign
     form: Form
     folder: Path
     flat: bool
@@ -86,9 +86,11 @@ def _work(design: DesignLayout, form: Form) -> _Work:
     folder = netlist_folder(design, form)
     if form is GENERATED:
         rtl = generated_design(design)
-        verilog = Design(tuple(design.target.rtl / source for source in rtl.sources), rtl.top)
+        verilog = VerilogDesign(
+            tuple(design.target.rtl / source for source in rtl.sources), rtl.top
+        )
         return _Work(verilog, form, folder, flat=True)
-    return _Work(Design(sources(), RECONFIGURABLE_TOP), form, folder, flat=False)
+    return _Work(VerilogDesign(sources(), RECONFIGURABLE_TOP), form, folder, flat=False)
 
 
 def _synthesise(work: _Work, target: Target) -> _Results:

@@ -22,7 +22,7 @@ from hw.netlist.static_timing import (
     opensta_critical_path,
     opensta_version,
 )
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import DISTRIBUTION
 from hw.rtl import sources
 from hw.synthesis.asic import is_mapped, read_library
@@ -46,7 +46,7 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
     if stage.form is GENERATED:
         rtl = simulated_design(generated_design(design), design.target.rtl).verilog
     else:
-        rtl = Design(sources(), RECONFIGURABLE_TOP)
+        rtl = VerilogDesign(sources(), RECONFIGURABLE_TOP)
     folder = mapped_folder(design, stage.form)
     netlist = mapped_netlist(folder, rtl.top, cell_library(target))
     library = read_library(netlist.library.file, target.gate_equivalent_cell)

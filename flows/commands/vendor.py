@@ -18,8 +18,16 @@ from flows.command_line.console import output_console
 from flows.command_line.options import add_design, add_stimulus, check_options
 from flows.command_line.progress import progress
 from flows.layout import ModelLayout, design_layout
-from hw.backends.vendor_reports import Figure, read_vendor_reports
-from hw.backends.vendor_tools import Request, Run, carry_out, plan, plan_block, prepare
+from hw.backends.hls_backend import Request
+from hw.backends.tool_reports import Figure
+from hw.backends.vendor_runs import (
+    VendorRun,
+    carry_out,
+    plan,
+    plan_block,
+    prepare,
+    read_vendor_reports,
+)
 from hw.foundation.errors import CheckFailed, ToolFailed
 from hw.hls.chip_block import TOP as BLOCK
 from hw.hls.conversion import HlsProject
@@ -55,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     design = design_layout(arguments.build, arguments.model, arguments.target)
     layout, project = design.target, hls_project(design)
     request = Request(cosim=arguments.cosim, synthesis=arguments.synthesis)
-    runs = plan(layout.hls, project.top, project.target, request)
+    runs = plan(layout.hls, project.target, request)
     block = plan_block(layout.block) if layout.block.is_dir() else []
 
     layout.metrics("vendor").unlink(missing_ok=True)
@@ -92,7 +100,7 @@ def _vectors(
     return images.reshape(len(images), -1).tolist(), outputs.tolist()
 
 
-def _carry_out(runs: list[Run]) -> None:
+def _carry_out(runs: list[VendorRun]) -> None:
     for call in runs:
         print(f"running {' '.join(call.command)}\n  in {call.folder}", file=sys.stderr)
         print(f"  log: {call.log}", file=sys.stderr, flush=True)

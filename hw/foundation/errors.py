@@ -35,6 +35,10 @@ class ToolFailed(EcontError):
     """An external tool ran and failed: the message carries its command and last output."""
 
 
+class OutOfTime(ToolFailed):
+    """An external tool was stopped before it was done."""
+
+
 class CheckFailed(EcontError):
     """A comparison or budget did not hold: the design, not the input, is at fault."""
 

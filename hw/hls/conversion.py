@@ -18,6 +18,7 @@ from unittest import mock
 
 from pydantic import ValidationError
 
+from hw.backends.registry import BACKENDS
 from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat, parse_format
@@ -253,7 +254,7 @@ def _hls4ml_graph(
         io_type=target.io_type,
         clock_period=target.clock_period_ns,
         bit_exact=formats is None,
-        **_technology(target),
+        **BACKENDS[target.backend].conversion_options(target),
     )
     graph.config.trace_output = True  # calls that show each layer's result to a C-simulation
     # the encoder's own file is kept where it was trained; a copy would carry the time of writing
@@ -297,15 +298,6 @@ def _set_formats(name: str, layer: dict[str, Any], formats: NumberFormats) -> No
         raise ValueError(f"no number formats are given for layer '{name}'")
     for role, number in given.items():
         layer["Precision"][role] = str(number)
-
-
-def _technology(target: Target) -> dict[str, Any]:
-    if target.backend == "Catapult":
-        if target.asic_library is not None:
-            return {"tech": "asic", "asiclibs": target.asic_library}
-        return {"tech": "fpga", "part": target.part}
-    # weights in the headers alone: what is simulated cannot differ from what is synthesised
-    return {"part": target.part, "write_weights_txt": False}
 
 
 def _describe(graph: Any, target: Target, encoder_hash: str) -> HlsProject:

@@ -15,17 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+import networkx
+
 from hw.foundation.atomic_file import write_text
-from hw.foundation.errors import CheckFailed, InputError
+from hw.foundation.errors import CheckFailed, InputError, OutOfTime
 from hw.netlist.gate_netlist import (
     FLATTEN,
-    ONE,
-    SIMPLE_GATES,
-    ZERO,
-    Gate,
     GateNetlist,
     Module,
-    Net,
     Register,
     input_pins,
     port_bit,
@@ -34,12 +31,12 @@ from hw.netlist.gate_netlist import (
     register_name,
     register_of,
 )
-from hw.netlist.liberty import Expression, Library
-from hw.netlist.strong_components import strong_components
+from hw.netlist.liberty import Library
+from hw.netlist.simple_gates import ONE, SIMPLE_GATES, ZERO, Gate, Net
 from hw.open_tools import abc
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import quoted, run
-from hw.synthesis.netlist import elaborate
+from hw.synthesis.mapping import elaborate
 
 _SYNTHESIS = Path(__file__).parents[1] / "synthesis"
 _ADDERS = ("full_adders.v", "full_adder_cell.v")
@@ -77,7 +74,7 @@ class ControlFailed(CheckFailed):
     """Changed netlists were not told from the RTL, so that a proof would mean nothing."""
 
 
-def gates_of(design: Design, library: Library) -> GateNetlist:
+def gates_of(design: VerilogDesign, library: Library) -> GateNetlist:
     """RTL as simple gates, before any mapping to cells; `library` is only kept with it.
 
     Sums are taken apart as synthesis does before it maps them (where this differs, proofs that
@@ -91,18 +88,19 @@ def gates_of(design: Design, library: Library) -> GateNetlist:
         return read_netlist(file, design.top, library)
 
 
-def modules_of(design: Design, library: Library) -> dict[str, Module]:
+def modules_of(design: VerilogDesign, library: Library) -> dict[str, Module]:
     """As `gates_of`, but each module by itself.
 
     Raises:
-        ToolMissing, ToolFailed: as there.
+        ToolMissing: yosys is not installed.
+        ToolFailed: it cannot read the design.
     """
     with _read_rtl(design, flat=False) as file:
         return read_modules_apart(file, design.top, library)
 
 
 @contextmanager
-def _read_rtl(design: Design, *, flat: bool) -> Iterator[Path]:
+def _read_rtl(design: VerilogDesign, *, flat: bool) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="econt-rtl-") as scratch:
         folder = Path(scratch)
         adders = [f"techmap -map {quoted(_SYNTHESIS / file)}" for file in _ADDERS]
@@ -135,7 +133,7 @@ def control(
         try:
             if not compare(rtl, mutated, seconds=min(seconds or _TRIAL_S, _TRIAL_S)).equal:
                 return mutation
-        except abc.OutOfTime as error:
+        except OutOfTime as error:
             late = error
     if late:
         raise late
@@ -168,23 +166,22 @@ def mutations(netlist: GateNetlist, seed: int) -> Iterator[tuple[Mutation, GateN
 
 def _partners(kind: str, library: Library) -> list[str]:
     """Cells with the same pins and another function."""
-    cell = library.cells[kind]
-    if cell.storage or not cell.functions:
+    gate = library.gates.get(kind)
+    if gate is None or not gate.outputs:
         return []
     return [
-        other.name
-        for other in library.cells.values()
-        if not other.storage
-        and other.inputs == cell.inputs
-        and other.functions.keys() == cell.functions.keys()
-        and other.truth_tables != cell.truth_tables
+        name
+        for name, other in library.gates.items()
+        if [*other.inputs] == [*gate.inputs]
+        and other.outputs.keys() == gate.outputs.keys()
+        and other.truth_tables != gate.truth_tables
     ]
 
 
 def _pins_in_use(gate: Gate, library: Library) -> list[str]:
     """Its data inputs at which something else than 0 can stand."""
     register = register_of(gate, library)
-    pins = (register.works.data,) if register else input_pins(gate, library)
+    pins = (register.flip_flop.data,) if register else input_pins(gate, library)
     return [pin for pin in pins if gate.pins[pin] != ZERO]
 
 
@@ -298,18 +295,18 @@ def looped(netlist: GateNetlist) -> list[Register]:
     """The registers on loops: whose value can come back to them."""
     stored = {register.gate.name: register for register in netlist.registers}
     driver = {net: gate for gate in netlist.gates for net in _outputs(gate, netlist)}
-    sources: dict[str, list[str]] = {}
+    graph = networkx.DiGraph()
     for gate in netlist.gates:
         register = stored.get(gate.name)
         nets = [register.data] if register else _inputs(gate, netlist)
-        sources[gate.name] = [driver[net].name for net in nets if net in driver]
-    return [
-        stored[name]
-        for component in strong_components(sources, sources.__getitem__)
-        if len(component) > 1 or component[0] in sources[component[0]]
-        for name in component
-        if name in stored
-    ]
+        graph.add_edges_from((driver[net].name, gate.name) for net in nets if net in driver)
+    on_loops = {
+        name
+        for names in networkx.strongly_connected_components(graph)
+        for name in names
+        if len(names) > 1 or graph.has_edge(name, name)
+    }
+    return [register for name, register in stored.items() if name in on_loops]
 
 
 def _inputs(gate: Gate, netlist: GateNetlist) -> list[Net]:
@@ -377,7 +374,7 @@ class _Functions:
     def _define(self, place: Place) -> tuple[str, list[Place]]:
         net, clocks = place
         if net in (ZERO, ONE):
-            return _names([], _place(*place), [""] if net == ONE else []), []
+            return _constant(_place(*place), net), []
         if net in self._ports:
             return self._input(f"{self._ports[net]}@{clocks}", place, inverted=False), []
         if register := self._stored.get(net):
@@ -389,20 +386,32 @@ class _Functions:
             return _names([_place(*before)], _place(*place), ["0" if inverted else "1"]), [before]
         gate = self._netlist.drivers.get(net)
         if gate is None:
-            return _names([], _place(*place), []), []
+            return _constant(_place(*place), ZERO), []
         sources = [(n, clocks) for n in _inputs(gate, self._netlist)]
         return "\n".join(self._logic(gate, place)), sources
 
     def _logic(self, gate: Gate, place: Place) -> Iterator[str]:
         net, clocks = place
         if gate.kind in SIMPLE_GATES:
-            pins, rows = SIMPLE_GATES[gate.kind]
-            yield _names([_place(gate.pins[pin], clocks) for pin in pins], _place(*place), rows)
+            yield _names(
+                [_place(gate.pins[pin], clocks) for pin in SIMPLE_GATES[gate.kind].inputs],
+                _place(*place),
+                SIMPLE_GATES[gate.kind].rows,
+            )
             return
-        cell = self._netlist.library.cells[gate.kind]
-        pin = next(pin for pin in cell.functions if gate.pins.get(pin) == net)
-        names = {name: _place(gate.pins[name], clocks) for name in cell.inputs}
-        yield from _expression(cell.expressions[pin], names, _place(*place))
+        cell = self._netlist.library.gates[gate.kind]
+        output = next(pin for pin in cell.outputs if gate.pins.get(pin) == net)
+        wires = {inner: _place(gate.pins[pin], clocks) for pin, inner in cell.inputs.items()}
+        # part by part: equal parts of two designs are the sooner seen
+        for part in cell.gates_before(output):
+            simple = SIMPLE_GATES[part.kind]
+            inputs = [wires[part.pins[pin]] for pin in simple.inputs]
+            wires[part.pins["Y"]] = f"{_place(*place)}.{part.pins['Y']}"
+            yield _names(inputs, wires[part.pins["Y"]], simple.rows)
+        if cell.outputs[output] in (ZERO, ONE):
+            yield _constant(_place(*place), cell.outputs[output])
+        else:
+            yield _names([wires[cell.outputs[output]]], _place(*place), ["1"])
 
     def _input(self, name: str, place: Place, *, inverted: bool) -> str:
         self.inputs.add(name)
@@ -418,20 +427,8 @@ def _names(inputs: Sequence[str], output: str, rows: Sequence[str]) -> str:
     return "\n".join([f".names {' '.join([*inputs, output])}", *(f"{row} 1" for row in rows)])
 
 
-_ROWS = {"!": ["0"], "&": ["11"], "|": ["1-", "-1"], "^": ["10", "01"], "0": [], "1": [""]}
-
-
-def _expression(expression: Expression, names: Mapping[str, str], output: str) -> Iterator[str]:
-    """A function, operator by operator: equal parts of two designs are the sooner seen."""
-    inputs = []
-    for number, operand in enumerate(expression.operands):
-        inputs.append(names.get(operand.operator) or f"{output}.{number}")
-        if operand.operator not in names:
-            yield from _expression(operand, names, inputs[-1])
-    if expression.operator in names:
-        yield _names([names[expression.operator]], output, ["1"])
-    else:
-        yield _names(inputs, output, _ROWS[expression.operator])
+def _constant(output: str, value: Net) -> str:
+    return _names([], output, [""] if value == ONE else [])
 
 
 def _clock(netlist: GateNetlist) -> str | None:
@@ -440,7 +437,7 @@ def _clock(netlist: GateNetlist) -> str | None:
     Raises:
         InputError: there are several, or it is not that of an input.
     """
-    edges = {(register.clock, register.works.rising) for register in netlist.registers}
+    edges = {(register.clock, register.flip_flop.rising) for register in netlist.registers}
     ports = {
         net: port_bit(p, i) for p, nets in netlist.inputs.items() for i, net in enumerate(nets)
     }

@@ -6,37 +6,19 @@ RTL and the netlist mapped from it are the same kind of thing here.
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from hw.foundation.errors import InputError
-from hw.netlist.liberty import Cell, FlipFlop, Group, Library, Setup
+from hw.netlist.cell_logic import FlipFlop
+from hw.netlist.liberty import Library
+from hw.netlist.simple_gates import ONE, SIMPLE_GATES, ZERO, Gate, Net, net_of
 from hw.open_tools.yosys import quoted, run
-from hw.synthesis.netlist import NETLIST_JSON, instances, is_leaf
+from hw.synthesis.mapping import NETLIST_JSON, instances, is_leaf
 
-Net = int
-ZERO: Net = 0
-ONE: Net = 1
-# yosys numbers nets from 2 on and writes constants as text; an undefined bit counts as 0
-_CONSTANTS = {"0": ZERO, "1": ONE, "x": ZERO, "z": ZERO}
-
-# yosys's simple gates: pins and the rows of the truth table that give 1, as BLIF writes them
-SIMPLE_GATES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "$_BUF_": (("A",), ("1",)),
-    "$_NOT_": (("A",), ("0",)),
-    "$_AND_": (("A", "B"), ("11",)),
-    "$_NAND_": (("A", "B"), ("0-", "-0")),
-    "$_OR_": (("A", "B"), ("1-", "-1")),
-    "$_NOR_": (("A", "B"), ("00",)),
-    "$_XOR_": (("A", "B"), ("10", "01")),
-    "$_XNOR_": (("A", "B"), ("00", "11")),
-    "$_ANDNOT_": (("A", "B"), ("10",)),
-    "$_ORNOT_": (("A", "B"), ("1-", "-0")),
-    "$_MUX_": (("A", "B", "S"), ("1-0", "-11")),
-}
 _SIMPLE_FLIP_FLOPS = {
     "$_DFF_P_": FlipFlop("D", "C", True, {"Q": False}),
     "$_DFF_N_": FlipFlop("D", "C", False, {"Q": False}),
@@ -44,26 +26,17 @@ _SIMPLE_FLIP_FLOPS = {
 
 
 @dataclass(frozen=True)
-class Gate:
-    """A gate: its cell kind, and the net at each pin."""
-
-    name: str
-    kind: str
-    pins: Mapping[str, Net]
-
-
-@dataclass(frozen=True)
 class Register:
     """A flip-flop of a netlist.
 
     Attributes:
-        works: how its cell works.
+        flip_flop: how its cell works.
         data, clock: nets.
         outputs: nets; True where the net carries the complement.
     """
 
     gate: Gate
-    works: FlipFlop
+    flip_flop: FlipFlop
     data: Net
     clock: Net
     outputs: Mapping[Net, bool]
@@ -95,15 +68,15 @@ class GateNetlist:
             InputError: a storage cell other than a flip-flop that stores at each edge.
         """
         found = [r for gate in self.gates if (r := register_of(gate, self.library))]
-        return tuple(_at_the_source(register, self._passed_on) for register in found)
+        return tuple(_clocked_from_the_source(register, self._buffered) for register in found)
 
     @cached_property
-    def _passed_on(self) -> Mapping[Net, tuple[Net, bool]]:
+    def _buffered(self) -> Mapping[Net, tuple[Net, bool]]:
         """The source of each net behind an inverter (True) or a buffer."""
         return {
             gate.pins[pin]: (source, inverted)
             for gate in self.gates
-            for pin, source, inverted in _passing(gate, self.library)
+            for pin, source, inverted in _buffer_outputs(gate, self.library)
             if pin in gate.pins
         }
 
@@ -146,23 +119,29 @@ def _read_module(
     for name, port in module["ports"].items():
         if port["direction"] not in ports:
             raise InputError(f"{file}: port '{name}' of {top} is neither input nor output")
-        ports[port["direction"]][name] = tuple(map(_net, port["bits"]))
+        ports[port["direction"]][name] = tuple(map(net_of, port["bits"]))
     gates = []
-    for name, cell in module["cells"].items():
-        kind = cell["type"]
+    for name, found in module["cells"].items():
+        kind = found["type"]
         if kind == "$scopeinfo":
             continue
         if name in parts:
-            for pin, bits in cell["connections"].items():
-                outward = cell["port_directions"][pin] == "output"
-                ports["input" if outward else "output"][f"{name}.{pin}"] = tuple(map(_net, bits))
+            for pin, bits in found["connections"].items():
+                outward = found["port_directions"][pin] == "output"
+                ports["input" if outward else "output"][f"{name}.{pin}"] = tuple(map(net_of, bits))
             continue
         if not any(kind in known for known in (library.cells, SIMPLE_GATES, _SIMPLE_FLIP_FLOPS)):
             raise InputError(
                 f"{file}: cell '{name}' of {top} is a '{kind}', which the Liberty file does not "
                 "have; map the design to that library"
             )
-        pins = {pin: _net(bits[0]) for pin, bits in cell["connections"].items() if bits}
+        if (cell := library.cells.get(kind)) and not cell.storage and kind not in library.gates:
+            raise InputError(
+                f"{file}: cell '{name}' of {top} is a '{kind}', which cannot be followed: it is a "
+                "pad, has a pin with a third state or in both directions, or no function in "
+                f"{library.file}; map the design without it"
+            )
+        pins = {pin: net_of(bits[0]) for pin, bits in found["connections"].items() if bits}
         gates.append(Gate(name, kind, pins))
     names: dict[Net, list[str]] = {}
     for name, item in module["netnames"].items():
@@ -187,13 +166,13 @@ class Module:
 
     Attributes:
         name: as in the Verilog that it was made from, and where one stands.
-        parts: its instances of other modules: the module of each.
+        instances: of other modules in it: the module of each.
         netlist: its own gates.  Pins of instances are ports: what an instance drives is an input,
             what drives an instance an output.
     """
 
     name: str
-    parts: Mapping[str, str]
+    instances: Mapping[str, str]
     netlist: GateNetlist
 
 
@@ -262,14 +241,10 @@ def mapped_netlist(folder: Path, top: str, library: Library) -> GateNetlist:
         return read_netlist(Path(scratch) / "flat.json", top, library)
 
 
-def _net(bit: int | str) -> Net:
-    return _CONSTANTS[bit] if isinstance(bit, str) else bit
-
-
 def input_pins(gate: Gate, library: Library) -> tuple[str, ...]:
     """Names of the input pins of a gate."""
     if gate.kind in SIMPLE_GATES:
-        return SIMPLE_GATES[gate.kind][0]
+        return SIMPLE_GATES[gate.kind].inputs
     if gate.kind in _SIMPLE_FLIP_FLOPS:
         return ("C", "D")
     return library.cells[gate.kind].inputs
@@ -285,7 +260,8 @@ def register_of(gate: Gate, library: Library) -> Register | None:
     cell = library.cells.get(gate.kind)
     if works is None and cell is not None and cell.storage:
         tied = {pin: net == ONE for pin, net in gate.pins.items() if net in (ZERO, ONE)}
-        works = cell.flip_flop(tied)
+        logic = library.logic.get(gate.kind)
+        works = logic.flip_flop(tied) if logic else None
         if works is None:
             raise InputError(
                 f"cell '{gate.name}' is a '{gate.kind}': of the cells that store something, only "
@@ -298,27 +274,30 @@ def register_of(gate: Gate, library: Library) -> Register | None:
     return Register(gate, works, gate.pins[works.data], gate.pins[works.clock], outputs)
 
 
-def _at_the_source(register: Register, passed_on: Mapping[Net, tuple[Net, bool]]) -> Register:
+def _clocked_from_the_source(
+    register: Register, buffered: Mapping[Net, tuple[Net, bool]]
+) -> Register:
     """The same but for its clock, which is taken from before inverters and buffers."""
-    clock, rising, seen = register.clock, register.works.rising, set[Net]()
-    while clock in passed_on and clock not in seen:
+    clock, rising, seen = register.clock, register.flip_flop.rising, set[Net]()
+    while clock in buffered and clock not in seen:
         seen.add(clock)
-        clock, inverted = passed_on[clock]
+        clock, inverted = buffered[clock]
         rising ^= inverted
-    return replace(register, clock=clock, works=replace(register.works, rising=rising))
+    return replace(register, clock=clock, flip_flop=replace(register.flip_flop, rising=rising))
 
 
-def _passing(gate: Gate, library: Library) -> Iterator[tuple[str, Net, bool]]:
+def _buffer_outputs(gate: Gate, library: Library) -> Iterator[tuple[str, Net, bool]]:
     """Outputs of an inverter or buffer: pin, net at its input, whether inverted."""
     if gate.kind in ("$_NOT_", "$_BUF_"):
         yield "Y", gate.pins["A"], gate.kind == "$_NOT_"
         return
-    cell = library.cells.get(gate.kind)
-    if cell is None or cell.storage or len(cell.inputs) != 1:
+    logic = library.gates.get(gate.kind)
+    if logic is None or len(logic.inputs) != 1:
         return
-    for pin, table in cell.truth_tables.items():
+    (source,) = logic.inputs
+    for pin, table in logic.truth_tables.items():
         if table in ((False, True), (True, False)):
-            yield pin, gate.pins[cell.inputs[0]], table[0]
+            yield pin, gate.pins[source], table[0]
 
 
 def register_name(netlist: GateNetlist, register: Register) -> str:
@@ -364,124 +343,3 @@ def port_bit(port: str, bit: int) -> str:
 
 def _verilog(net: Net) -> str:
     return {ZERO: "1'b0", ONE: "1'b1"}.get(net, f"n{net}")
-
-
-# --- one output a cell ----------------------------------------------------------------------------
-SETUP_OUTPUT = "captured"
-
-
-def output_cell(kind: str, pin: str) -> str:
-    """Name of the part of a library cell that drives one of its outputs; see `split_library`."""
-    return f"{kind}__{pin}"
-
-
-def setup_cell(kind: str) -> str:
-    """Name of the part of a flip-flop at its data pin; see `split_library`."""
-    return f"{kind}__{SETUP_OUTPUT}"
-
-
-def split_library(
-    library: Library, kinds: Iterable[str], registers: Mapping[str, FlipFlop]
-) -> Iterator[str]:
-    """A Liberty file, line by line, of combinational cells with one output each.
-
-    Tools that know no others can then follow all paths, at the same loads.  Each output of the
-    cells `kinds` becomes a cell; the capacitance of an input pin stays with the first of them.  An
-    output of a flip-flop is a buffer (or inverter) of its clock with the delay from clock to
-    output, and its data pin is a buffer whose delay is the setup time.  There is no wire load.
-
-    Args:
-        registers: how those of the cells that are flip-flops work.
-    """
-    header = library.header
-    attributes = {k: v for k, v in header.attributes.items() if "wire_load" not in k}
-    groups = [group for group in header.groups if "wire_load" not in group.kind]
-    cells = [library.cells[kind] for kind in sorted(kinds)]
-    clocked = [(c, registers[c.name], _setup(c, registers[c.name])) for c in cells if c.storage]
-    groups += [_template(cell, setup) for cell, _, setup in clocked]
-    whole = replace(header, attributes=attributes, groups=groups)
-    *lines, end = whole.lines()
-    yield from lines
-    for part in (
-        *(part for cell in cells if not cell.storage for part in _parts(cell)),
-        *(part for found in clocked for part in _clocked_parts(*found)),
-    ):
-        yield from part.lines("  ")
-    yield end
-
-
-def _parts(cell: Cell) -> Iterator[Group]:
-    for number, (pin, function) in enumerate(cell.functions.items()):
-        inputs = [_input(cell, name, loads=number == 0) for name in cell.inputs]
-        yield _part(cell, output_cell(cell.name, pin), [*inputs, _output(cell, pin, function)])
-
-
-def _clocked_parts(cell: Cell, works: FlipFlop, setup: Setup) -> Iterator[Group]:
-    for pin, inverted in works.outputs.items():
-        function = f"!{works.clock}" if inverted else works.clock
-        pins = [_input(cell, works.clock, loads=False), _output(cell, pin, function)]
-        yield _part(cell, output_cell(cell.name, pin), pins)
-    no_time = [0.0] * len(setup.slews)
-    tables = [
-        _table(cell, "cell_rise", setup.rise),
-        _table(cell, "cell_fall", setup.fall),
-        _table(cell, "rise_transition", no_time),
-        _table(cell, "fall_transition", no_time),
-    ]
-    sense = {"related_pin": works.data, "timing_sense": "positive_unate"}
-    timing = Group("timing", (), sense, {}, tables)
-    attributes = {"direction": "output", "function": works.data}
-    captured = Group("pin", (SETUP_OUTPUT,), attributes, {}, [timing])
-    yield _part(cell, setup_cell(cell.name), [_input(cell, works.data, loads=True), captured])
-
-
-def _setup(cell: Cell, works: FlipFlop) -> Setup:
-    """Its setup times on an axis of at least two slews."""
-    setup = cell.setup(works.data) or Setup((0.0,), (0.0,), (0.0,))
-    if len(setup.slews) > 1:
-        return setup
-    slew = setup.slews[0]
-    return Setup((slew, slew + 1), setup.rise * 2, setup.fall * 2)
-
-
-def _template(cell: Cell, setup: Setup) -> Group:
-    variables = ("input_net_transition", "total_output_net_capacitance")
-    return Group(
-        "lu_table_template",
-        (setup_cell(cell.name),),
-        {f"variable_{number}": name for number, name in enumerate(variables, start=1)},
-        {"index_1": (", ".join(f"{slew:.9g}" for slew in setup.slews),), "index_2": ("0, 1",)},
-    )
-
-
-def _table(cell: Cell, name: str, times: Sequence[float]) -> Group:
-    """Times by slew, the same at all loads."""
-    values = {"values": tuple(f"{time:.9g}, {time:.9g}" for time in times)}
-    return Group(name, (setup_cell(cell.name),), {}, values)
-
-
-def _part(cell: Cell, name: str, pins: list[Group]) -> Group:
-    area = {k: v for k, v in cell.group.attributes.items() if k == "area"}
-    return Group("cell", (name,), area, {}, pins)
-
-
-def _input(cell: Cell, name: str, *, loads: bool) -> Group:
-    pin = cell.pin(name)
-    load = {k: v if loads else "0" for k, v in pin.attributes.items() if "capacitance" in k}
-    return Group("pin", (name,), {"direction": "input"} | load)
-
-
-def _output(cell: Cell, name: str, function: str) -> Group:
-    pin = cell.pin(name)
-    kept = {k: v for k, v in pin.attributes.items() if k.startswith("max_")}
-    arcs = [
-        replace(arc, attributes={"timing_sense": "non_unate"} | _without_edge(arc.attributes))
-        for arc in pin.all("timing")
-        if not arc.attributes.get("timing_type", "").startswith(("three_state", "clear", "preset"))
-    ]
-    attributes = {"direction": "output", "function": function} | kept
-    return Group("pin", (name,), attributes, {}, arcs)
-
-
-def _without_edge(attributes: Mapping[str, str]) -> dict[str, str]:
-    return {k: v for k, v in attributes.items() if k != "timing_type"}

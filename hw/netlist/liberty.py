@@ -4,7 +4,6 @@ Syntax: a group is `kind (arguments) { ... }`, an attribute `name : value ;` or 
 (Liberty User Guide, Synopsys; published as an open standard).
 """
 
-import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,10 @@ from functools import cached_property
 from pathlib import Path
 
 from hw.foundation.errors import InputError
+from hw.netlist.cell_logic import CellLogic, read_cell_logic
 
+_STORAGE = ("ff", "ff_bank", "latch", "latch_bank", "statetable")
+_NAME = re.compile(r"[A-Za-z_][\w\[\]]*")
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|/\*.*?\*/|//[^\n]*|\\\n)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[(){};:,])"""
     r"""|(?P<word>[^\s(){};:,"\\]+)""",
@@ -22,7 +24,7 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True)
-class Group:
+class LibertyGroup:
     """A group of a Liberty file.
 
     Attributes:
@@ -37,9 +39,9 @@ class Group:
     arguments: tuple[str, ...]
     attributes: dict[str, str] = field(default_factory=dict)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    groups: list["Group"] = field(default_factory=list)
+    groups: list["LibertyGroup"] = field(default_factory=list)
 
-    def all(self, *kinds: str) -> list["Group"]:
+    def all(self, *kinds: str) -> list["LibertyGroup"]:
         """The groups of these kinds directly in it."""
         return [group for group in self.groups if group.kind in kinds]
 
@@ -61,20 +63,6 @@ def _quoted(value: str) -> str:
 
 
 @dataclass(frozen=True)
-class FlipFlop:
-    """How a flip-flop cell works: at the edge of `clock` it takes the value at pin `data`.
-
-    Attributes:
-        outputs: output pins; True where the pin shows the complement of that value.
-    """
-
-    data: str
-    clock: str
-    rising: bool
-    outputs: Mapping[str, bool]
-
-
-@dataclass(frozen=True)
 class Setup:
     """Setup times of rising and falling data by the data's slew, in the library's time unit."""
 
@@ -90,75 +78,30 @@ class Cell:
     Attributes:
         functions: of each output pin, as the file has it; empty where it has none.
         storage: whether it stores anything (flip-flop, latch, clock gate).
+        is_logic: whether a netlist of logic can have it: it is no pad, and each of its pins is an
+            input or an output, not of both directions, not with a third state, not in a bus.
         templates: of the library's tables, by name.
     """
 
-    group: Group
+    group: LibertyGroup
     inputs: tuple[str, ...]
     functions: Mapping[str, str]
     storage: bool
-    templates: Mapping[str, Group] = field(default_factory=dict, repr=False)
+    is_logic: bool
+    templates: Mapping[str, LibertyGroup] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
         return self.group.arguments[0]
 
-    def pin(self, name: str) -> Group:
+    @property
+    def dont_use(self) -> bool:
+        """Whether the library asks not to use it."""
+        return self.group.attributes.get("dont_use") == "true"
+
+    def pin(self, name: str) -> LibertyGroup:
         """The group of that pin."""
         return next(p for p in self.group.all("pin") if name in p.arguments)
-
-    def flip_flop(self, tied: Mapping[str, bool] | None = None) -> FlipFlop | None:
-        """How it works as a flip-flop that takes one pin's value, or its complement, at each edge;
-        None for any other cell.
-
-        Args:
-            tied: what stands always at some inputs, as at the set or reset that is not used.
-        """
-        found = self.group.all("ff")
-        if len(found) != 1 or len(found[0].arguments) != 2:
-            return None
-        state, complement = found[0].arguments
-        attributes = found[0].attributes
-        try:
-            clock = _follows(attributes.get("clocked_on", ""), self.inputs, {})
-            names = (*self.inputs, state, complement)
-            data = _follows(attributes.get("next_state", ""), names, tied or {})
-            shown = {p: _follows(f, (state, complement), {}) for p, f in self.functions.items()}
-            idle = not any(
-                _can_be_true(attributes[key], names, tied or {})
-                for key in ("clear", "preset")
-                if key in attributes
-            )
-        except InputError:
-            return None
-        if not idle or clock is None or data is None or data[0] not in self.inputs:
-            return None
-        outputs = {
-            pin: (stored[0] == complement) ^ stored[1] ^ data[1]
-            for pin, stored in shown.items()
-            if stored is not None
-        }
-        if len(outputs) != len(shown):
-            return None
-        return FlipFlop(data[0], clock[0], not clock[1], outputs)
-
-    @cached_property
-    def expressions(self) -> Mapping[str, "Expression"]:
-        """The function of each output.
-
-        Raises:
-            InputError: one that cannot be read.
-        """
-        return {pin: parse_function(text, self.inputs) for pin, text in self.functions.items()}
-
-    @cached_property
-    def truth_tables(self) -> Mapping[str, tuple[bool, ...]]:
-        """The value of each output for all values of the inputs, the last one changing first.
-
-        Raises:
-            InputError: a function that cannot be read.
-        """
-        return {pin: truth_table(text, self.inputs) for pin, text in self.functions.items()}
 
     def setup(self, pin: str) -> Setup | None:
         """Setup time of a data pin to an ideal clock edge; None where the library has none."""
@@ -181,7 +124,7 @@ class Cell:
         }
         return Setup(tuple(slews), times["rise"], times["fall"])
 
-    def _axes(self, table: Group) -> dict[bool, list[float]]:
+    def _axes(self, table: LibertyGroup) -> dict[bool, list[float]]:
         """The steps of a constraint's axes in their order; True: that of the data's slew."""
         template = self.templates.get(table.arguments[0]) if table.arguments else None
         axes = {}
@@ -193,7 +136,7 @@ class Cell:
                 axes[variable.startswith("constrained")] = _numbers(steps)
         return axes
 
-    def _at(self, table: Group, slew: float) -> float:
+    def _at(self, table: LibertyGroup, slew: float) -> float:
         axes = [(steps, slew if data else 0.0) for data, steps in self._axes(table).items()]
         return interpolate(_numbers(table.lists["values"]), axes)
 
@@ -209,9 +152,51 @@ class Library:
     """
 
     file: Path
-    header: Group
+    header: LibertyGroup
     cells: Mapping[str, Cell]
     time_unit_ns: float
+
+    @cached_property
+    def logic(self) -> Mapping[str, CellLogic]:
+        """What its cells compute: those of logic alone, and flip-flops.  Cells are left out where
+        that does not follow from their pins and from what one flip-flop stores.
+
+        Raises:
+            ToolMissing: yosys is not installed.
+            ToolFailed: yosys cannot read a function.
+        """
+        cells = {
+            name: cell
+            for name, cell in self.cells.items()
+            if cell.is_logic and _follows_from_its_pins(cell)
+        }
+        whole = LibertyGroup(
+            "library", ("cells",), {}, {}, [_function(cell) for cell in cells.values()]
+        )
+        inputs = {name: cell.inputs for name, cell in cells.items()}
+        return read_cell_logic(whole.lines(), inputs, f"the cells of {self.file}")
+
+    @cached_property
+    def gates(self) -> Mapping[str, CellLogic]:
+        """Those of `logic` that store nothing."""
+        return {name: cell for name, cell in self.logic.items() if not cell.flip_flops}
+
+
+def _follows_from_its_pins(cell: Cell) -> bool:
+    stored = cell.group.all(*_STORAGE)
+    known = {*cell.inputs, *(name for group in stored for name in group.arguments)}
+    return [group.kind for group in stored] in ([], ["ff"]) and all(
+        function and known.issuperset(_NAME.findall(function))
+        for function in cell.functions.values()
+    )
+
+
+def _function(cell: Cell) -> LibertyGroup:
+    """A cell without all but what it computes."""
+    pins = [LibertyGroup("pin", (name,), {"direction": "input"}) for name in cell.inputs]
+    for name, function in cell.functions.items():
+        pins.append(LibertyGroup("pin", (name,), {"direction": "output", "function": function}))
+    return LibertyGroup("cell", (cell.name,), {}, {}, [*cell.group.all("ff"), *pins])
 
 
 def read_liberty(file: Path) -> Library:
@@ -226,7 +211,7 @@ def read_liberty(file: Path) -> Library:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     parser = _Parser(text, file)
     top = parser.statement()
-    if not isinstance(top, Group) or top.kind != "library":
+    if not isinstance(top, LibertyGroup) or top.kind != "library":
         raise InputError(f"{file}:1: not a Liberty file: it does not start with 'library (...) {{'")
     templates = {
         g.arguments[0]: g for g in top.groups if g.kind.endswith("_template") and g.arguments
@@ -234,7 +219,7 @@ def read_liberty(file: Path) -> Library:
     cells = {g.arguments[0]: _cell(g, templates) for g in top.all("cell")}
     if not cells:
         raise InputError(f"{file}: the library has no cells")
-    header = Group(
+    header = LibertyGroup(
         top.kind,
         top.arguments,
         top.attributes,
@@ -244,7 +229,7 @@ def read_liberty(file: Path) -> Library:
     return Library(file, header, cells, _time_unit(top, file))
 
 
-def _cell(group: Group, templates: Mapping[str, Group]) -> Cell:
+def _cell(group: LibertyGroup, templates: Mapping[str, LibertyGroup]) -> Cell:
     pins = group.all("pin")
     names = {name: pin for pin in pins for name in pin.arguments}
     inputs = tuple(n for n, p in names.items() if p.attributes.get("direction") == "input")
@@ -253,11 +238,16 @@ def _cell(group: Group, templates: Mapping[str, Group]) -> Cell:
         for n, p in names.items()
         if p.attributes.get("direction") == "output"
     }
-    storage = bool(group.all("ff", "ff_bank", "latch", "latch_bank", "statetable"))
-    return Cell(group, inputs, functions, storage, templates)
+    is_logic = (
+        group.attributes.get("pad_cell") != "true"
+        and not group.all("bus", "bundle")
+        and not any("three_state" in pin.attributes for pin in pins)
+        and not any(pin.attributes.get("direction") == "inout" for pin in pins)
+    )
+    return Cell(group, inputs, functions, bool(group.all(*_STORAGE)), is_logic, templates)
 
 
-def _time_unit(top: Group, file: Path) -> float:
+def _time_unit(top: LibertyGroup, file: Path) -> float:
     units = {"ns": 1.0, "ps": 1e-3, "us": 1e3}
     text = top.attributes.get("time_unit", "1ns").strip()
     found = re.fullmatch(r"([\d.]+)\s*(ns|ps|us)", text)
@@ -297,7 +287,7 @@ class _Parser:
             raise self.error(self.at, f"found '{self.token or 'the end'}', expected '{mark}'")
         self.advance()
 
-    def statement(self) -> "Group | tuple[str, str | tuple[str, ...]]":
+    def statement(self) -> "LibertyGroup | tuple[str, str | tuple[str, ...]]":
         if not re.match(r"[\w\[]", self.token):
             raise self.error(self.at, f"found '{self.token or 'the end'}', expected a name")
         name = self.advance()
@@ -320,10 +310,10 @@ class _Parser:
                 self.advance()
             return name, tuple(values)
         self.advance()
-        group = Group(name, tuple(values))
+        group = LibertyGroup(name, tuple(values))
         while self.token != "}":
             inner = self.statement()
-            if isinstance(inner, Group):
+            if isinstance(inner, LibertyGroup):
                 group.groups.append(inner)
             elif isinstance(inner[1], str):
                 group.attributes[inner[0]] = inner[1]
@@ -362,145 +352,3 @@ def interpolate(values: Sequence[float], axes: Sequence[tuple[Sequence[float], f
     i = min(max(bisect_right(steps, at) - 1, 0), len(steps) - 2)
     share = (at - steps[i]) / (steps[i + 1] - steps[i])
     return rows[i] + share * (rows[i + 1] - rows[i])
-
-
-# functions ---------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Expression:
-    """A logic function.
-
-    Attributes:
-        operator: `!`, `&`, `|`, `^`, the name of an input, or a constant `0` or `1`.
-        operands: of an operator.
-    """
-
-    operator: str
-    operands: tuple["Expression", ...] = ()
-
-    def value(self, inputs: Mapping[str, bool]) -> bool:
-        """Its value for these inputs."""
-        values = [operand.value(inputs) for operand in self.operands]
-        match self.operator:
-            case "!":
-                return not values[0]
-            case "&":
-                return all(values)
-            case "|":
-                return any(values)
-            case "^":
-                return sum(values) % 2 == 1
-            case "0" | "1":
-                return self.operator == "1"
-        return inputs[self.operator]
-
-
-def truth_table(function: str, inputs: Sequence[str]) -> tuple[bool, ...]:
-    """The value of a Liberty function for all values of `inputs`, the last one changing first.
-
-    Raises:
-        InputError: as `parse_function`.
-    """
-    expression = parse_function(function, inputs)
-    return tuple(
-        expression.value(dict(zip(inputs, values, strict=True)))
-        for values in itertools.product((False, True), repeat=len(inputs))
-    )
-
-
-def _follows(
-    function: str, names: Sequence[str], tied: Mapping[str, bool]
-) -> tuple[str, bool] | None:
-    """The name whose value, or complement (True), a function has whatever the others; None if it
-    has no such."""
-    expression = parse_function(function, names)
-    for name in sorted(names, key=lambda name: name in tied):
-        values = {
-            expression.value(given) ^ given[name]
-            for given in _cases(names, {n: v for n, v in tied.items() if n != name})
-        }
-        if len(values) == 1:
-            return name, values.pop()
-    return None
-
-
-def _can_be_true(function: str, names: Sequence[str], tied: Mapping[str, bool]) -> bool:
-    expression = parse_function(function, names)
-    return any(expression.value(given) for given in _cases(names, tied))
-
-
-def _cases(names: Sequence[str], tied: Mapping[str, bool]) -> Iterator[dict[str, bool]]:
-    free = [name for name in names if name not in tied]
-    for values in itertools.product((False, True), repeat=len(free)):
-        yield {**tied, **dict(zip(free, values, strict=True))}
-
-
-def parse_function(function: str, inputs: Sequence[str]) -> Expression:
-    """A Liberty function.
-
-    Operators: `!` before or `'` after a term, `*` `&` or a blank for AND, `+` `|` for OR, `^` for
-    exclusive or; from the strongest: not, exclusive or, and, or.
-
-    Raises:
-        InputError: it cannot be read, or has a name that is no input.
-    """
-    tokens = re.findall(r"[A-Za-z_][\w\[\]]*|[01!'&*+|^()]", function)
-    if not tokens or "".join(tokens) != re.sub(r"[\s\"]", "", function):
-        raise InputError(f"function '{function}' is not understood")
-    return _FunctionParser(function, tokens, inputs).whole()
-
-
-class _FunctionParser:
-    def __init__(self, text: str, tokens: Sequence[str], inputs: Sequence[str]) -> None:
-        self.text, self.tokens, self.inputs, self.at = text, tokens, inputs, 0
-
-    def whole(self) -> Expression:
-        result = self.either()
-        if self.at != len(self.tokens):
-            raise self.error()
-        return result
-
-    def error(self) -> InputError:
-        return InputError(f"function '{self.text}' is not understood")
-
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def either(self) -> Expression:
-        result = self.both()
-        while self.peek() and self.peek() in "+|":
-            self.at += 1
-            result = Expression("|", (result, self.both()))
-        return result
-
-    def both(self) -> Expression:
-        result = self.differ()
-        while (token := self.peek()) and token not in "+|)":
-            self.at += token in "&*"
-            result = Expression("&", (result, self.differ()))
-        return result
-
-    def differ(self) -> Expression:
-        result = self.term()
-        while self.peek() == "^":
-            self.at += 1
-            result = Expression("^", (result, self.term()))
-        return result
-
-    def term(self) -> Expression:
-        token = self.peek()
-        self.at += 1
-        if token == "!":
-            return Expression("!", (self.term(),))
-        if token == "(":
-            result = self.either()
-            if self.peek() != ")":
-                raise self.error()
-            self.at += 1
-        elif token in ("0", "1") or token in self.inputs:
-            result = Expression(token)
-        else:
-            raise self.error()
-        while self.peek() == "'":
-            self.at += 1
-            result = Expression("!", (result,))
-        return result

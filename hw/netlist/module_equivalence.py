@@ -8,10 +8,9 @@ drives these instances.  With the same instances everywhere, equal modules make 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hw.foundation.errors import CheckFailed
+from hw.foundation.errors import CheckFailed, OutOfTime
 from hw.netlist.equivalence import Mutation, Verdict, compare, control
 from hw.netlist.gate_netlist import Module
-from hw.open_tools.abc import OutOfTime
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def _check_instances(rtl: Mapping[str, Module], netlist: Mapping[str, Module]) -
             which = "RTL" if kind in rtl else "netlist"
             name = (rtl.get(kind) or netlist[kind]).name
             raise CheckFailed(f"module {name} is only in the {which}")
-        here, there = rtl[kind].parts, netlist[kind].parts
+        here, there = rtl[kind].instances, netlist[kind].instances
         if other := sorted(set(here.items()) ^ set(there.items())):
             raise CheckFailed(
                 f"module {rtl[kind].name}: RTL and netlist have other instances: "

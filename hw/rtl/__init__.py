@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 
 ENCODER = "econ_t_encoder"
 AUTOENCODER = "econ_t_autoencoder"
@@ -20,11 +20,11 @@ def sources() -> tuple[Path, ...]:
     return (_PACKAGE, *sorted(file for file in _FOLDER.glob("*.sv") if file != _PACKAGE))
 
 
-def designs() -> Mapping[str, Design]:
+def designs() -> Mapping[str, VerilogDesign]:
     """The designs that are mapped, timed and proved, by name: the encoder, which compares with
     generated RTL, and the whole data path, each also with its registers tripled (`_tmr`)."""
     return {
-        f"{name}{suffix}": Design(sources(), top, {"TMR": tmr})
+        f"{name}{suffix}": VerilogDesign(sources(), top, {"TMR": tmr})
         for name, top in (("encoder", ENCODER), ("autoencoder", AUTOENCODER))
         for suffix, tmr in (("", 0), ("_tmr", 1))
     }

@@ -1,24 +1,24 @@
 """Mapping to a cell library in Liberty form: area and cells; see docs/synthesis.md."""
 
 import importlib.util
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError, ToolFailed, ToolMissing
 from hw.foundation.strict_config import did_you_mean
-from hw.netlist.liberty import Cell, Library, read_liberty
-from hw.open_tools.verilator import Design
-from hw.open_tools.yosys import SCRIPT, commands, run
-from hw.synthesis.netlist import (
-    STATISTICS,
+from hw.netlist.cell_logic import CellLogic
+from hw.netlist.liberty import Library, read_liberty
+from hw.open_tools.verilog_design import VerilogDesign
+from hw.open_tools.yosys import SCRIPT
+from hw.synthesis.mapping import (
+    Modules,
     count_cells,
     elaborate,
     fingerprint,
-    read_modules,
+    map_once,
+    read_statistics,
     relative,
     write,
 )
@@ -92,7 +92,8 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
         try:
             areas[name] = float(cell.group.attributes["area"])
         except (KeyError, ValueError) as error:
-            if cell.storage or any(cell.functions.values()):  # nothing else gets into a netlist
+            # nothing else gets into a netlist
+            if cell.is_logic and (cell.storage or any(cell.functions.values())):
                 raise InputError(f"{file}: cell '{name}' has no area") from error
     if reference_cell not in areas:
         hint = did_you_mean(reference_cell, sorted(areas))
@@ -109,14 +110,14 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
 
 def _lacking(library: Library) -> Iterator[str]:
     """Kinds of cells without which nothing can be mapped, if the library does not have them."""
-    cells = [c for c in library.cells.values() if c.group.attributes.get("dont_use") != "true"]
-    if not any(cell.group.all("ff", "ff_bank") for cell in cells):
+    cells = {name: cell for name, cell in library.cells.items() if not cell.dont_use}
+    if not any(cell.group.all("ff", "ff_bank") for cell in cells.values()):
         yield "flip-flop"
     tables = {
         table
-        for cell in cells
-        if not cell.storage and len(cell.inputs) == 1 and all(cell.functions.values())
-        for table in cell.truth_tables.values()
+        for name, gate in library.gates.items()
+        if name in cells and len(gate.inputs) == 1
+        for table in gate.truth_tables.values()
     }
     for name, table in (("inverter", (True, False)), ("buffer", (False, True))):
         if table not in tables:
@@ -124,23 +125,25 @@ def _lacking(library: Library) -> Iterator[str]:
 
 
 def _full_adder(library: Library, areas: Mapping[str, float]) -> FullAdder | None:
-    found = [adder for cell in library.cells.values() if (adder := _as_adder(cell))]
+    found = [
+        adder
+        for name, gate in library.gates.items()
+        if not library.cells[name].dont_use and (adder := _as_adder(name, gate))
+    ]
     return min(found, key=lambda adder: (areas[adder.cell], adder.cell), default=None)
 
 
-def _as_adder(cell: Cell) -> FullAdder | None:
+def _as_adder(name: str, gate: CellLogic) -> FullAdder | None:
     """The cell as a full adder: three inputs, two outputs, their sum and their majority."""
-    if cell.storage or len(cell.inputs) != 3 or len(cell.functions) != 2:
-        return None
-    if not all(cell.functions.values()) or cell.group.attributes.get("dont_use") == "true":
+    if len(gate.inputs) != 3 or len(gate.outputs) != 2:
         return None
     ones = [bin(number).count("1") for number in range(8)]
     total, carry = (tuple(n in counts for n in ones) for counts in ((1, 3), (2, 3)))
-    by_function = {table: pin for pin, table in cell.truth_tables.items()}
+    by_function = {table: pin for pin, table in gate.truth_tables.items()}
     if by_function.keys() != {total, carry}:
         return None
-    first, second, third = cell.inputs
-    return FullAdder(cell.name, (first, second, third), by_function[total], by_function[carry])
+    first, second, third = gate.inputs
+    return FullAdder(name, (first, second, third), by_function[total], by_function[carry])
 
 
 @dataclass(frozen=True)
@@ -165,16 +168,14 @@ class AsicStatistics:
 
 
 def synthesise_asic(
-    design: Design,
+    design: VerilogDesign,
     library: CellLibrary,
     folder: Path,
     *,
     flat: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> AsicStatistics:
-    """Map a design; the folder, replaced as a whole, holds script, log, netlist and statistics.
-
-    A folder that holds the result of the same inputs is left as it is.
+    """Map a design, unless the folder holds the result of the same; see `map_once`.
 
     Args:
         flat: map the whole as one module; else each module once.
@@ -187,24 +188,28 @@ def synthesise_asic(
     """
     script = asic_script(design, library, folder, flat=flat)
     source = _fingerprint(design, library, script)
-    done = read_statistics(folder)
-    if done is not None and done.fingerprint == source:
-        return done
-    with atomic_directory(folder) as temporary:
-        run(script, temporary, f"mapping of {design.top} to {library.name}", progress=progress)
-        cells = count_cells(read_modules(temporary), design.top)
-        statistics = count(cells, design.top, library, source)
-        write_text(temporary / STATISTICS, json.dumps(asdict(statistics), indent=1) + "\n")
-    return statistics
+
+    def of_modules(modules: Modules) -> AsicStatistics:
+        return count(count_cells(modules, design.top), design.top, library, source)
+
+    return map_once(
+        AsicStatistics,
+        folder,
+        source,
+        script,
+        what=f"mapping of {design.top} to {library.name}",
+        count=of_modules,
+        progress=progress,
+    )
 
 
-def is_mapped(design: Design, library: CellLibrary, folder: Path) -> bool:
+def is_mapped(design: VerilogDesign, library: CellLibrary, folder: Path) -> bool:
     """Whether a folder, perhaps moved since, holds what `synthesise_asic` makes of these.
 
     Raises:
         ToolMissing: yosys is not installed.
     """
-    done = read_statistics(folder)
+    done = read_statistics(AsicStatistics, folder)
     try:
         script = (folder / SCRIPT).read_text(encoding="utf-8")
     except OSError:
@@ -212,19 +217,13 @@ def is_mapped(design: Design, library: CellLibrary, folder: Path) -> bool:
     return done is not None and done.fingerprint == _fingerprint(design, library, script)
 
 
-def _fingerprint(design: Design, library: CellLibrary, script: str) -> str:
+def _fingerprint(design: VerilogDesign, library: CellLibrary, script: str) -> str:
     return fingerprint(script, (*design.sources, _ADDERS, _ADDER_CELL, library.file))
 
 
-def read_statistics(folder: Path) -> AsicStatistics | None:
-    """What `synthesise_asic` left in a folder; None if it did not."""
-    try:
-        return AsicStatistics(**json.loads((folder / STATISTICS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def asic_script(design: Design, library: CellLibrary, folder: Path, *, flat: bool = True) -> str:
+def asic_script(
+    design: VerilogDesign, library: CellLibrary, folder: Path, *, flat: bool = True
+) -> str:
     """The script for yosys, which runs in `folder`."""
     liberty = relative(library.file, folder)
     lines = [
@@ -247,11 +246,6 @@ def asic_script(design: Design, library: CellLibrary, folder: Path, *, flat: boo
         *write(design),
     ]
     return "\n".join(lines) + "\n"
-
-
-def steps(design: Design, library: CellLibrary, *, flat: bool = True) -> int:
-    """How many commands the script has."""
-    return len(list(commands(asic_script(design, library, Path(), flat=flat))))
 
 
 def _map_adders(library: CellLibrary, folder: Path) -> list[str]:

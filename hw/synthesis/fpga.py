@@ -1,25 +1,21 @@
 """Mapping to AMD FPGAs: look-up tables, flip-flops, carry and DSP cells; see docs/synthesis.md."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError, ToolFailed
-from hw.open_tools.verilator import Design
-from hw.open_tools.yosys import commands, run
-from hw.synthesis.netlist import (
-    STATISTICS,
+from hw.open_tools.verilog_design import VerilogDesign
+from hw.synthesis.mapping import (
     Modules,
     count_cells,
     elaborate,
     fingerprint,
     instances,
-    read_modules,
+    map_once,
     relative,
     write,
 )
@@ -119,16 +115,14 @@ class FpgaStatistics:
 
 
 def synthesise_fpga(
-    design: Design,
+    design: VerilogDesign,
     family: Family,
     folder: Path,
     *,
     flat: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> FpgaStatistics:
-    """Map a design; the folder, replaced as a whole, holds script, log, netlist and statistics.
-
-    A folder that holds the result of the same inputs is left as it is.
+    """Map a design, unless the folder holds the result of the same; see `map_once`.
 
     Args:
         flat: map the whole as one module; else each module once.
@@ -141,26 +135,19 @@ def synthesise_fpga(
     """
     script = fpga_script(design, family, folder, flat=flat)
     source = fingerprint(script + _LUT_COMMANDS, (*design.sources, _CHAINS))
-    done = read_statistics(folder)
-    if done is not None and done.fingerprint == source:
-        return done
-    with atomic_directory(folder) as temporary:
-        write_text(temporary / _LUT_SCRIPT, _LUT_COMMANDS)
-        run(script, temporary, f"mapping of {design.top} to {family.title}", progress=progress)
-        statistics = count(read_modules(temporary), design.top, family, source)
-        write_text(temporary / STATISTICS, json.dumps(asdict(statistics), indent=1) + "\n")
-    return statistics
+    return map_once(
+        FpgaStatistics,
+        folder,
+        source,
+        script,
+        what=f"mapping of {design.top} to {family.title}",
+        count=lambda modules: count(modules, design.top, family, source),
+        files={_LUT_SCRIPT: _LUT_COMMANDS},
+        progress=progress,
+    )
 
 
-def read_statistics(folder: Path) -> FpgaStatistics | None:
-    """What `synthesise_fpga` left in a folder; None if it did not."""
-    try:
-        return FpgaStatistics(**json.loads((folder / STATISTICS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def fpga_script(design: Design, family: Family, folder: Path, *, flat: bool = True) -> str:
+def fpga_script(design: VerilogDesign, family: Family, folder: Path, *, flat: bool = True) -> str:
     """The script for yosys, which runs in `folder`."""
     chain_limits = (
         f"-D {family.carry} -D SHORTEST_CHAIN={_SHORTEST_CHAIN} "
@@ -203,11 +190,6 @@ def fpga_script(design: Design, family: Family, folder: Path, *, flat: bool = Tr
         *write(design),
     ]
     return "\n".join(lines) + "\n"
-
-
-def steps(design: Design, family: Family, *, flat: bool = True) -> int:
-    """How many commands the script has."""
-    return len(list(commands(fpga_script(design, family, Path(), flat=flat))))
 
 
 def count(modules: Modules, top: str, family: Family, source: str) -> FpgaStatistics:

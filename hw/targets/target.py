@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from hw.backends.registry import BACKENDS
 from hw.foundation.errors import InputError
 from hw.foundation.strict_config import StrictRecord, did_you_mean, read_yaml, validate_record
 
@@ -78,7 +79,7 @@ class Target(StrictRecord):
 
     name: str = Field(pattern=r"^\w[\w.+-]*$")
     description: str
-    backend: Literal["Catapult", "Vitis", "Vivado"]
+    backend: str
     part: str | None = None
     asic_library: str | None = None
     clock_period_ns: float = Field(gt=0)
@@ -90,12 +91,20 @@ class Target(StrictRecord):
     gate_equivalent_cell: str = "NAND2_X1"
     budgets: dict[str, Budget] = Field(default={})
 
+    @field_validator("backend")
+    @classmethod
+    def _known_backend(cls, name: str) -> str:
+        if name not in BACKENDS:
+            raise ValueError(f"unknown backend '{name}'; {did_you_mean(name, list(BACKENDS))}")
+        return name
+
     @model_validator(mode="after")
     def _one_technology(self) -> Self:
         if (self.part is None) == (self.asic_library is None):
             raise ValueError("give either 'part' (FPGA) or 'asic_library' (ASIC)")
-        if self.asic_library is not None and self.backend != "Catapult":
-            raise ValueError(f"'asic_library' needs backend Catapult, not {self.backend}")
+        if self.asic_library is not None and not BACKENDS[self.backend].takes_asic_libraries:
+            able = " or ".join(b.name for b in BACKENDS.values() if b.takes_asic_libraries)
+            raise ValueError(f"'asic_library' needs backend {able}, not {self.backend}")
         return self
 
     @property

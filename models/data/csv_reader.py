@@ -1,6 +1,5 @@
 """Module CSV text to arrays, block by block: a quick way for plain numbers, else a careful one."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import pyarrow.csv
 from rich.console import Console
 from rich.progress import Progress
 
+from hw.foundation.cores import usable_cores
 from models.data.csv_layout import (
     CALQ_NAMES,
     ENTRY,
@@ -31,7 +31,7 @@ _BLOCK_BYTES = 1 << 19  # what is made of so much text stays in the processor's 
 # glibc returns freed memory to the system, only to fetch it anew for the next block, which costs as
 # much as the reading; once a large piece was freed, it keeps all pieces that are smaller.
 _KEPT_BYTES = 31 << 20
-_WORKERS = min(os.cpu_count() or 1, 8)
+_WORKERS = min(usable_cores(), 8)
 _EXACT_DIGITS = 7  # a whole number of so many digits, and every step to it, is exact in float32
 _PROGRESS_BYTES = 50_000_000
 _BYTE_MARK = b"\xef\xbb\xbf"  # of UTF-8, which some programs put before the first row

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hw.foundation.atomic_file import atomic_path, write_text
+from hw.foundation.cores import usable_cores
 from models.data.csv_layout import TEXT_NAMES
 from models.data.geometry import TRIGGER_CELLS
 
 _FORMAT = "econt modules 3"  # names the cache's layout: a new number makes old files unknown
 _ROWS = 1 << 14  # in a row group: they stay in the processor's cache
-_WORKERS = min(os.cpu_count() or 1, 4)
+_WORKERS = min(usable_cores(), 4)
 _HASH_DIGITS = 16
 _SETTLED_SECONDS = 2.0  # a file changed this recently may change again within its time stamp
 

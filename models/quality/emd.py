@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 import numpy.typing as npt
 
+from hw.foundation.cores import usable_cores
 from hw.foundation.errors import ToolFailed
 from models.data.geometry import TRIGGER_CELLS, cell_distances
 
@@ -26,7 +27,7 @@ try:  # POT's solver without the checks of its public function, which take as lo
 except ImportError:  # a private name of the version that constraints.txt pins
     emd_c = None
 
-__all__ = ["emd", "ot", "require_charges", "usable_cores"]  # POT is imported here and nowhere else
+__all__ = ["emd", "ot", "require_charges"]  # POT is imported here and nowhere else
 
 _OPTIMAL = 1  # POT's result codes: 0 infeasible, 1 optimal, 2 unbounded, 3 iteration limit
 _FAILURES = {0: "problem infeasible", 2: "problem unbounded", 3: "iteration limit reached"}
@@ -76,11 +77,6 @@ def emd(
             if progress:
                 progress(finished)
     return distances
-
-
-def usable_cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _shares(cells: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:

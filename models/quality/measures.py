@@ -15,9 +15,10 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from hw.foundation.cores import usable_cores
 from models.data.geometry import cell_coordinates
 from models.data.normalisation import scale_of
-from models.quality.emd import emd, require_charges, usable_cores
+from models.quality.emd import emd, require_charges
 from models.training.telescope import sector_sums, supercell_sums, supercell_weights
 
 Charges = npt.NDArray[np.floating]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hw.foundation.cores import usable_cores
 from hw.foundation.errors import ToolFailed
 from hw.hls.chip_block import include_folders, source_files
 from models.data.geometry import TRIGGER_CELLS
@@ -21,7 +22,7 @@ from testbench.econ_t.encoder_weights import CONV_BIAS, CONV_KERNEL
 from testbench.econ_t.golden_model import autoencoder_stages
 from testbench.econ_t.links import INPUT_LINKS, LINK_BITS, OUTPUT_LINKS, Words, bunch_crossings
 from testbench.econ_t.registers import OUTPUT_BITS, Chip
-from testbench.simulators.csim import compile_cpp, execute, processors
+from testbench.simulators.csim import compile_cpp, execute
 
 BENCH = Path(__file__).with_name("block_bench.cpp")
 
@@ -213,7 +214,7 @@ def verify(
         progress(verdict.crossings)
         return verdict
 
-    with ThreadPoolExecutor(processors()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         verdicts = list(pool.map(check, sets))
     return BlockVerdict(
         sum(verdict.crossings for verdict in verdicts),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import AUTOENCODER, ENCODER, sources
 from models.data.geometry import TRIGGER_CELLS
 from testbench.econ_t.converter import INPUT_BITS
@@ -48,7 +48,7 @@ Integers = npt.NDArray[np.int64]
 def encoder_design(*, latency: int = 2, tmr: bool = False, upsets: bool = False) -> RtlDesign:
     """The encoder with its weight registers: 48 input codes to 16 latent codes."""
     return RtlDesign(
-        Design(sources(), ENCODER, {"LATENCY": latency, "TMR": int(tmr)}),
+        VerilogDesign(sources(), ENCODER, {"LATENCY": latency, "TMR": int(tmr)}),
         DataPort("inputs", INPUT_BITS, TRIGGER_CELLS),
         DataPort("latents", LATENT_BITS, LATENTS),
         bus=True,
@@ -76,7 +76,7 @@ def autoencoder_design(
         "TMR": int(tmr),
     }
     return RtlDesign(
-        Design(sources(), AUTOENCODER, parameters),
+        VerilogDesign(sources(), AUTOENCODER, parameters),
         DataPort("links_in", LINK_BITS, INPUT_LINKS),
         DataPort("links_out", LINK_BITS, OUTPUT_LINKS),
         bus=True,

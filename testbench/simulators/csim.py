@@ -3,11 +3,7 @@
 It runs as a program of its own, so that a crash in generated code is an error here, no more.
 """
 
-import os
 import re
-import shutil
-import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hw.backends.registry import BACKENDS
+from hw.foundation import external_tool
 from hw.foundation.atomic_file import atomic_path, write_text
-from hw.foundation.errors import InputError, ToolFailed, ToolMissing
+from hw.foundation.cores import usable_cores
+from hw.foundation.errors import InputError, ToolFailed
 from hw.foundation.fixed_point import Codes, parse_format
 from hw.hls.conversion import HlsProject
 from testbench.comparison import LayerTrace
@@ -26,8 +25,6 @@ COMPILER = "g++"
 
 _BENCH = Path(__file__).with_name("csim_bench.cpp")
 _CHUNK = 2048  # vectors a run of the program: enough to hide its start, few enough for progress
-_AC_INCLUDES = ("ac_types/include", "ac_math/include", "ac_simutils/include", "nnet_utils")
-_AP_INCLUDES = ("ap_types",)
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Simulator:
             progress(len(chunk))
             return np.frombuffer(answer, dtype=np.int64).reshape(len(chunk), -1)
 
-        with ThreadPoolExecutor(processors()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             results = list(pool.map(simulate, chunks))
         return np.concatenate(results) if results else np.zeros((0, self.project.output.size), int)
 
@@ -128,13 +125,8 @@ def compiler_version() -> str:
     Raises:
         ToolMissing: it is not installed.
     """
-    done = subprocess.run(
-        [_compiler(), "-dumpfullversion", "-dumpversion"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+    command = [_compiler(), "-dumpfullversion", "-dumpversion"]
+    return external_tool.run(command, f"asking {COMPILER} for its version").strip()
 
 
 def compile_project(hls: Path, project: HlsProject, folder: Path) -> Simulator:
@@ -150,10 +142,11 @@ def compile_project(hls: Path, project: HlsProject, folder: Path) -> Simulator:
     headers = sorted((firmware / "weights").glob("*.h"))
     write_text(weights, "".join(f'#include "firmware/weights/{h.name}"\n' for h in headers))
     program = folder / "bench"
+    backend = BACKENDS[project.target.backend]
     arguments = [
         *_definitions(project, firmware, weights),
         f"-I{hls}",
-        *(f"-I{firmware / include}" for include in _includes(project)),
+        *(f"-I{firmware / include}" for include in backend.include_folders),
         str(_BENCH),
     ]
     compile_cpp(arguments, program, folder / "compile.log", f"{firmware / project.top}.cpp")
@@ -175,36 +168,16 @@ def compile_cpp(arguments: Sequence[str], program: Path, log: Path, what: str) -
     """
     with atomic_path(program) as temporary:
         command = [_compiler(), "-std=c++17", "-O2", "-w", *arguments, "-o", str(temporary)]
-        done = subprocess.run(command, capture_output=True, check=False)
-        write_text(log, " ".join(command) + "\n" + done.stderr.decode(errors="replace"))
-        if done.returncode != 0:
-            raise ToolFailed(
-                f"{COMPILER} cannot compile {what} (log: {log}):\n{_tail(done.stderr)}"
-            )
+        external_tool.run(command, f"compilation of {what} with {COMPILER}", log=log)
 
 
-def execute(command: Sequence[str], stdin: bytes = b"") -> bytes:
-    """Run a simulation; what it writes to stdout.
+def execute(command: Sequence[str], data: bytes = b"") -> bytes:
+    """Run a simulation on `data`, its standard input; what it writes to its standard output.
 
     Raises:
         ToolFailed: it crashed or failed; tells its last output.
     """
-    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
-    if done.returncode != 0:
-        why = (
-            f"killed by {signal.Signals(-done.returncode).name}"
-            if done.returncode < 0
-            else f"exit status {done.returncode}"
-        )
-        raise ToolFailed(f"{' '.join(command)}: {why}: {_tail(done.stderr)}")
-    return done.stdout
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return external_tool.filter_bytes(command, data, f"C-simulation by {command[0]}")
 
 
 def weight_differences(hls: Path, project: HlsProject) -> list[WeightDifference]:
@@ -247,21 +220,7 @@ def _numbers(text: str) -> list[float]:
 
 
 def _compiler() -> str:
-    path = shutil.which(COMPILER)
-    if path is None:
-        raise ToolMissing(
-            f"{COMPILER} is not installed, and C-simulation needs it; Debian/Ubuntu: "
-            "apt install g++; macOS: xcode-select --install"
-        )
-    return path
-
-
-def _is_catapult(project: HlsProject) -> bool:
-    return project.target.backend == "Catapult"
-
-
-def _includes(project: HlsProject) -> tuple[str, ...]:
-    return _AC_INCLUDES if _is_catapult(project) else _AP_INCLUDES
+    return external_tool.program(COMPILER, "C-simulation")
 
 
 def _definitions(project: HlsProject, firmware: Path, weights: Path) -> list[str]:
@@ -276,13 +235,8 @@ def _definitions(project: HlsProject, firmware: Path, weights: Path) -> list[str
         "INPUTS": str(project.input.size),
         "OUTPUT_T": project.output.cpp_type,
         "OUTPUTS": str(project.output.size),
+        **BACKENDS[project.target.backend].definitions,
     }
-    if _is_catapult(project):
-        values["AC_TYPES"] = "1"
     if project.target.io_type == "io_stream":
         values["STREAM"] = "1"
     return [f"-DECONT_{name}={value}" for name, value in values.items()]
-
-
-def _tail(output: bytes, lines: int = 15) -> str:
-    return "\n".join(output.decode(errors="replace").strip().splitlines()[-lines:])

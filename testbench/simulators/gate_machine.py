@@ -9,11 +9,13 @@ clocks.  Nothing has to be compiled.  Cells are the functions in their Liberty f
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+import networkx
 
 from hw.foundation.errors import InputError
-from hw.netlist.gate_netlist import ONE, ZERO, Gate, GateNetlist, Net, Register, register_name
-from hw.netlist.liberty import Expression
-from hw.netlist.strong_components import strong_components
+from hw.netlist.gate_netlist import GateNetlist, Register, register_name
+from hw.netlist.simple_gates import ONE, ZERO, Gate, Net, evaluate
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class GateMachine:
 
     def __init__(self, netlist: GateNetlist) -> None:
         self._netlist = netlist
-        edges = {(register.clock, register.works.rising) for register in netlist.registers}
+        edges = {(register.clock, register.flip_flop.rising) for register in netlist.registers}
         if len(edges) > 1:
             names = ", ".join(netlist.name(net) for net, _ in sorted(edges))
             raise InputError(f"{netlist.top}: one clock and one edge can be simulated: {names}")
@@ -97,27 +99,13 @@ class GateMachine:
             self._of[net] = stored ^ self._all if inverted else stored
 
     def _compute(self, gate: Gate) -> None:
-        cell = self._netlist.library.cells[gate.kind]
-        values = {name: self._of[gate.pins[name]] for name in cell.inputs}
-        for pin, expression in cell.expressions.items():
+        cell = self._netlist.library.gates[gate.kind]
+        values = {ZERO: 0, ONE: self._all}
+        values |= {net: self._of[gate.pins[pin]] for pin, net in cell.inputs.items()}
+        evaluate(cell.gates, values, self._all)
+        for pin, net in cell.outputs.items():
             if pin in gate.pins:
-                self._of[gate.pins[pin]] = self._value(expression, values)
-
-    def _value(self, expression: Expression, values: Mapping[str, int]) -> int:
-        operands = [self._value(operand, values) for operand in expression.operands]
-        match expression.operator:
-            case "!":
-                return operands[0] ^ self._all
-            case "&":
-                return operands[0] & operands[1]
-            case "|":
-                return operands[0] | operands[1]
-            case "^":
-                return operands[0] ^ operands[1]
-            case "0" | "1":
-                return self._all if expression.operator == "1" else 0
-            case name:
-                return values[name]
+                self._of[gate.pins[pin]] = values[net]
 
 
 def _sources(step: Gate | Register, netlist: GateNetlist) -> list[Net]:
@@ -148,16 +136,23 @@ def _in_order(netlist: GateNetlist) -> list[_Step]:
             raise InputError(f"{netlist.top}: nothing drives net '{name}'")
         return [driver[net] for net in nets if net not in known]
 
-    def sources(name: str) -> list[str]:
-        return drivers(_sources(steps[name], netlist))
-
-    roots = drivers([net for nets in netlist.outputs.values() for net in nets])
+    graph = networkx.DiGraph()
+    pending = drivers([net for nets in netlist.outputs.values() for net in nets])
+    graph.add_nodes_from(pending)
+    while pending:
+        name = pending.pop()
+        before = drivers(_sources(steps[name], netlist))
+        pending += [other for other in before if other not in graph]
+        graph.add_nodes_from(before)
+        graph.add_edges_from((name, other) for other in before)
     ordered: list[_Step] = []
-    for component in strong_components(roots, sources):
-        if len(component) == 1 and component[0] not in sources(component[0]):
-            ordered.append(steps[component[0]])
+    # Tarjan's algorithm finds each component after all that it leads to
+    for component in networkx.strongly_connected_components(graph):
+        name = min(component)
+        if len(component) == 1 and not graph.has_edge(name, name):
+            ordered.append(steps[name])
             continue
-        on_loop = [steps[name] for name in component]
+        on_loop = [steps[name] for name in sorted(component)]
         stored = [step for step in on_loop if isinstance(step, Register)]
         if len(stored) != 1:
             names = ", ".join(register_name(netlist, register) for register in stored)
@@ -167,24 +162,24 @@ def _in_order(netlist: GateNetlist) -> list[_Step]:
                 "can be simulated so"
             )
         gates = [step for step in on_loop if isinstance(step, Gate)]
-        ordered.append(_Holding(stored[0], _one_after_another(stored[0], gates, netlist)))
+        ordered.append(_Holding(stored[0], _one_after_another(gates, netlist)))
     return ordered
 
 
-def _one_after_another(
-    register: Register, gates: list[Gate], netlist: GateNetlist
-) -> tuple[Gate, ...]:
+def _one_after_another(gates: list[Gate], netlist: GateNetlist) -> tuple[Gate, ...]:
     """Gates on the loop of a register in their order."""
-    steps: dict[str, Gate] = {gate.name: gate for gate in gates}
+    named = {gate.name: gate for gate in gates}
     driver = {net: gate.name for gate in gates for net in _results(gate, netlist)}
-
-    def sources(name: str) -> list[str]:
-        return [driver[net] for net in _sources(steps[name], netlist) if net in driver]
-
-    components = list(strong_components(steps, sources))
-    if len(components) < len(steps):
-        raise InputError(f"{netlist.top}: gate '{gates[0].name}' is on a loop without register")
-    return tuple(steps[name] for component in components for name in component)
+    before = {
+        name: [driver[net] for net in _sources(gate, netlist) if net in driver]
+        for name, gate in named.items()
+    }
+    try:
+        return tuple(named[name] for name in TopologicalSorter(before).static_order())
+    except CycleError:
+        raise InputError(
+            f"{netlist.top}: gate '{gates[0].name}' is on a loop without register"
+        ) from None
 
 
 def _parts(step: _Step) -> list[Gate | Register]:

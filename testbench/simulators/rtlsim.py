@@ -5,7 +5,6 @@ where it has the register bus too, its registers can be written and read between
 """
 
 import struct
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -15,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hw.foundation.errors import CheckFailed, ToolFailed
+from hw.foundation import external_tool
+from hw.foundation.errors import CheckFailed
 from hw.foundation.fixed_point import Codes
-from hw.open_tools.verilator import Design, build
+from hw.open_tools.verilator import build
+from hw.open_tools.verilog_design import VerilogDesign
 from testbench.comparison import Comparison, compare
 
 _BENCH = Path(__file__).with_name("rtl_bench.cpp")
@@ -25,7 +26,6 @@ _WORD = 32
 _CHUNK = 8192  # vectors packed at a time
 _DRAIN = 256  # idle clocks at the end of a run: more than the latency of any design here
 _MARGIN = 2  # clocks shown before and after the failing vector
-_LINES_SHOWN = 15
 
 Bytes = npt.NDArray[np.uint8]
 Clocks = npt.NDArray[np.int64]
@@ -95,7 +95,7 @@ class RtlDesign:
         upsets: whether bits of its register copies can be flipped (`Upset`).
     """
 
-    verilog: Design
+    verilog: VerilogDesign
     input: DataPort
     output: DataPort
     bus: bool = False
@@ -226,13 +226,8 @@ class RtlSimulator:
                     file.write(_encode(step, self.design.input))
             command = [str(self.program), str(commands), scratch, *waveform]
             start = time.perf_counter()
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            external_tool.run(command, f"RTL simulation by {self.program}")
             seconds = time.perf_counter() - start
-            if done.returncode != 0:
-                lines = (done.stderr or done.stdout).strip().splitlines()[-_LINES_SHOWN:]
-                raise ToolFailed(
-                    f"{self.program}: exit status {done.returncode}: " + "\n".join(lines)
-                )
             return self._read(Path(scratch), seconds)
 
     def _read(self, folder: Path, seconds: float) -> RtlRun:

@@ -8,7 +8,7 @@ import pytest
 
 import hw.generated.verilog
 from hw.foundation.errors import ToolFailed
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import quoted, run
 from hw.synthesis.fpga import XCUP, synthesise_fpga
 
@@ -113,7 +113,7 @@ def test_each_is_one_carry_chain(
     ports = ", ".join(f"input [{term.bits - 1}:0] y_{i}" for i, term in enumerate(terms))
     text = f"module top ({ports}, output [{width - 1}:0] y);\n{adder('y', terms, width)}endmodule\n"
     (tmp_path / "top.v").write_text(text)
-    design = Design((ADDERS / f"{KINDS[len(terms)]}.v", tmp_path / "top.v"), "top")
+    design = VerilogDesign((ADDERS / f"{KINDS[len(terms)]}.v", tmp_path / "top.v"), "top")
     found = synthesise_fpga(design, XCUP, tmp_path / "out")
     assert found.lut == tables
     assert found.carry == -(-tables // 8)

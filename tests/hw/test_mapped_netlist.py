@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.dispatch import carry_out
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash
-from hw.foundation.errors import CheckFailed, InputError, ToolFailed, ToolMissing
+from hw.foundation.errors import CheckFailed, InputError, OutOfTime, ToolFailed, ToolMissing
 from hw.generated.verilog import GeneratedRtl, RtlPort
+from hw.netlist.cell_logic import CellLogic
 from hw.netlist.equivalence import (
     ControlFailed,
     compare,
@@ -23,7 +26,8 @@ from hw.netlist.equivalence import (
     parse_cec,
 )
 from hw.netlist.gate_netlist import GateNetlist, mapped_netlist, to_verilog
-from hw.netlist.liberty import parse_function, read_liberty, truth_table
+from hw.netlist.liberty import read_liberty
+from hw.netlist.simple_gates import SIMPLE_GATES
 from hw.netlist.static_timing import (
     critical_path,
     opensta_critical_path,
@@ -32,10 +36,8 @@ from hw.netlist.static_timing import (
     parse_opensta,
     parse_stime,
 )
-from hw.open_tools import abc
-from hw.open_tools.abc import OutOfTime
 from hw.open_tools.ecp5 import DoesNotFit, parse_report, place_and_route
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
 from hw.targets.target import load_target
 from reports.metrics import Metric, read_metrics, write_metrics
@@ -74,7 +76,7 @@ def _mapped(folder: Path, text: str, library) -> tuple[GateNetlist, GateNetlist]
     """RTL and the netlist mapped from it."""
     file = folder / "top.v"
     file.write_text(text)
-    design = Design((file,), "top")
+    design = VerilogDesign((file,), "top")
     synthesise_asic(design, read_library(nangate45(), "NAND2_X1"), folder / "asic")
     return gates_of(design, library), mapped_netlist(folder / "asic", "top", library)
 
@@ -82,6 +84,32 @@ def _mapped(folder: Path, text: str, library) -> tuple[GateNetlist, GateNetlist]
 @pytest.fixture(scope="module")
 def adder(tmp_path_factory, library):
     return _mapped(tmp_path_factory.mktemp("adder"), VERILOG, library)
+
+
+def _cell(folder: Path, function: str) -> CellLogic:
+    """A cell with inputs A and B and outputs Y, of that function, and Z, which is A."""
+    pins = " ".join(f"pin ({name}) {{ direction : input; }}" for name in "AB")
+    pins += f' pin (Y) {{ direction : output; function : "{function}"; }}'
+    pins += ' pin (Z) { direction : output; function : "A"; }'
+    file = folder / "one.lib"
+    file.write_text(f"library (one) {{ cell (c) {{ area : 1; {pins} }} }}\n")
+    return read_liberty(file).logic["c"]
+
+
+# by how strongly operators bind: the weakest last
+OPERATORS = {"^": "({} != {})", "*": "({} and {})", "&": "({} and {})", "+": "({} or {})"}
+LEAVES = st.sampled_from([("A", "A"), ("B", "B"), ("0", "False"), ("1", "True")])
+
+
+def _larger(parts):
+    """Functions in Liberty and in Python; the former fully bracketed."""
+    two = st.tuples(st.sampled_from([*OPERATORS, "|", " "]), parts, parts)
+    python = OPERATORS | {"|": OPERATORS["+"], " ": OPERATORS["*"]}
+    return (
+        two.map(lambda t: (f"({t[1][0]}{t[0]}{t[2][0]})", python[t[0]].format(t[1][1], t[2][1])))
+        | parts.map(lambda part: (f"(!{part[0]})", f"(not {part[1]})"))
+        | parts.map(lambda part: (f"({part[0]})'", f"(not {part[1]})"))
+    )
 
 
 class TestLiberty:
@@ -94,24 +122,51 @@ class TestLiberty:
             ("!(A*B)", "1110"),
             ("A ^ B", "0110"),
             ("A ^ B & B", "0100"),  # exclusive or binds more strongly
+            ("A + B A'", "0111"),
             ("1", "1111"),
+            ("B", "0101"),
         ],
     )
-    def test_functions(self, function, ones):
-        assert truth_table(function, ("A", "B")) == tuple(bit == "1" for bit in ones)
+    def test_functions(self, tmp_path, function, ones):
+        cell = _cell(tmp_path, function)
+        assert cell.truth_tables["Y"] == tuple(bit == "1" for bit in ones)
+        assert cell.truth_tables["Z"] == (False, False, True, True)
 
-    @pytest.mark.parametrize("function", ["", "A &", "(A", "A $ B", "C", "A)"])
-    def test_a_function_that_cannot_be_read(self, function):
-        with pytest.raises(InputError, match="not understood"):
-            parse_function(function, ("A", "B"))
+    @settings(max_examples=20, deadline=None)
+    @given(st.recursive(LEAVES, _larger, max_leaves=8))
+    def test_any_function(self, tmp_path_factory, function):
+        liberty, python = function
+        cell = _cell(tmp_path_factory.mktemp("cell"), liberty)
+        rows = [{"A": a, "B": b} for a in (False, True) for b in (False, True)]
+        assert cell.truth_tables["Y"] == tuple(eval(python, {}, row) for row in rows)
+
+    @pytest.mark.parametrize("function", ["A &", "(A", "A $ B", "A)"])
+    def test_a_function_that_cannot_be_read(self, tmp_path, function):
+        with pytest.raises(ToolFailed, match=r"one\.lib(.|\n)*ERROR"):
+            _cell(tmp_path, function)
+
+    @pytest.mark.parametrize("function", ["", "C", "A IQ"])
+    def test_a_cell_that_does_not_follow_from_its_pins_is_left_out(self, tmp_path, function):
+        with pytest.raises(KeyError):
+            _cell(tmp_path, function)
+
+    @pytest.mark.parametrize("kind", SIMPLE_GATES)
+    def test_rows_and_function_of_a_simple_gate_agree(self, kind):
+        """The former are what is proved, the latter what is simulated."""
+        gate = SIMPLE_GATES[kind]
+        for bits in np.ndindex(*[2] * len(gate.inputs)):
+            fits = [
+                all(r in ("-", str(b)) for r, b in zip(row, bits, strict=True)) for row in gate.rows
+            ]
+            assert gate.function(1, *bits) == any(fits)
 
     def test_full_adder_and_flip_flop(self, library):
-        tables = library.cells["FA_X1"].truth_tables
+        tables = library.gates["FA_X1"].truth_tables
         assert [sum(bits) % 2 == 1 for bits in np.ndindex(2, 2, 2)] == list(tables["S"])
-        works = library.cells["DFF_X1"].flip_flop()
+        works = library.logic["DFF_X1"].flip_flop()
         assert (works.data, works.clock, works.rising) == ("D", "CK", True)
         assert works.outputs == {"Q": False, "QN": True}
-        assert library.cells["DFFR_X1"].flip_flop() is None
+        assert library.logic["DFFR_X1"].flip_flop() is None
         setup = library.cells["DFF_X1"].setup("D")
         assert len(setup.slews) == len(setup.rise) and 0.02 < max(setup.rise) < 0.2  # ns
 
@@ -207,7 +262,7 @@ class TestTiming:
             opensta_critical_path(adder[1], 25.0)
 
     def test_missing_abc_is_named(self, adder, monkeypatch):
-        monkeypatch.setattr(abc, "DISTRIBUTION", "no_such_package")
+        monkeypatch.setattr("hw.open_tools.yosys.DISTRIBUTION", "no_such_package")
         with pytest.raises(ToolMissing, match="make environment"):
             critical_path(adder[1])
 
@@ -215,7 +270,7 @@ class TestTiming:
 def _simulate(netlist: GateNetlist, vectors: int = 300):
     codes = np.random.default_rng(1).integers(0, 256, (vectors, 2))
     ports = DataPort("inputs", 8, 2), DataPort("latents", 9, 1)
-    return codes, simulate(netlist, RtlDesign(Design((), "top"), *ports), [Feed(codes)])
+    return codes, simulate(netlist, RtlDesign(VerilogDesign((), "top"), *ports), [Feed(codes)])
 
 
 @pytest.mark.slow
@@ -300,7 +355,7 @@ class TestEquivalence:
             "  wire [3:0] s, t; part first (a, b, s); part second (s, c, t);\n"
             "  always @(posedge clock) y <= t;\nendmodule\n"
         )
-        design = Design((tmp_path / "top.v",), "top")
+        design = VerilogDesign((tmp_path / "top.v",), "top")
         cells = read_library(nangate45(), "NAND2_X1")
         synthesise_asic(design, cells, tmp_path / "asic", flat=False)
         netlist = mapped_netlist(tmp_path / "asic", "top", library)
@@ -361,7 +416,7 @@ def _build(folder: Path) -> Path:
         tools={},
     )
     (layout.rtl / "design.json").write_text(record.model_dump_json())
-    design = Design((layout.rtl / "top.v",), "top")
+    design = VerilogDesign((layout.rtl / "top.v",), "top")
     synthesise_asic(design, read_library(nangate45(), "NAND2_X1"), layout.synth / "asic")
     return folder
 
@@ -487,7 +542,7 @@ class TestEcp5:
     def test_missing_nextpnr_is_named(self, monkeypatch):
         monkeypatch.setattr("hw.open_tools.ecp5._MODULE", "no_such_package")
         with pytest.raises(ToolMissing, match="make environment"):
-            place_and_route(Design((), "top"), 25.0, 1.0)
+            place_and_route(VerilogDesign((), "top"), 25.0, 1.0)
 
     @pytest.mark.slow
     def test_what_takes_too_long_is_recorded(self, tmp_path):

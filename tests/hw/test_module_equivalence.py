@@ -10,17 +10,16 @@ from flows.commands import equivalence
 from flows.dispatch import carry_out
 from flows.layout import shared_folder, shared_layout
 from hw.forms import RECONFIGURABLE
-from hw.foundation.errors import CheckFailed, InputError
+from hw.foundation.errors import CheckFailed, InputError, OutOfTime
 from hw.netlist import module_equivalence
 from hw.netlist.equivalence import ControlFailed, compare, modules_of
 from hw.netlist.gate_netlist import read_modules_apart
 from hw.netlist.liberty import read_liberty
 from hw.netlist.module_equivalence import prove_modules
-from hw.open_tools.abc import OutOfTime
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import sources
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
-from hw.synthesis.netlist import NETLIST_JSON
+from hw.synthesis.mapping import NETLIST_JSON
 from reports.metrics import read_metrics
 
 TOP = "small"
@@ -44,7 +43,7 @@ def library():
 def design(tmp_path_factory):
     file = tmp_path_factory.mktemp("small") / "small.sv"
     file.write_text(VERILOG)
-    return Design((*sources(), file), TOP)
+    return VerilogDesign((*sources(), file), TOP)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,17 @@
 """Cell libraries other than the one that comes along: other flip-flops, few cells, no delays."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hw.foundation.errors import ToolFailed
+from hw.foundation.errors import InputError, ToolFailed
 from hw.netlist.equivalence import compare, control, gates_of
-from hw.netlist.gate_netlist import GateNetlist, mapped_netlist
+from hw.netlist.gate_netlist import GateNetlist, mapped_netlist, read_netlist
 from hw.netlist.liberty import read_liberty
 from hw.netlist.static_timing import NoDelays, critical_path
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.synthesis.asic import read_library, synthesise_asic
 from testbench.simulators.gatesim import simulate
 from testbench.simulators.rtlsim import DataPort, Feed, RtlDesign
@@ -110,7 +111,7 @@ def _library(folder: Path, *cells: str) -> Path:
 )
 def test_how_a_flip_flop_works(tmp_path, works, shown, tied, expected):
     library = read_liberty(_library(tmp_path, _flip_flop(works, "R", shown=shown)))
-    found = library.cells["FF"].flip_flop(tied)
+    found = library.logic["FF"].flip_flop(tied)
     if expected is None:
         assert found is None
     else:
@@ -121,7 +122,7 @@ def test_how_a_flip_flop_works(tmp_path, works, shown, tied, expected):
 def _mapped(folder: Path, *cells: str) -> GateNetlist:
     library = read_library(_library(folder, *cells), "ND2")
     (folder / "top.v").write_text(VERILOG)
-    synthesise_asic(Design((folder / "top.v",), "top"), library, folder / "asic")
+    synthesise_asic(VerilogDesign((folder / "top.v",), "top"), library, folder / "asic")
     return mapped_netlist(folder / "asic", "top", library.library)
 
 
@@ -156,10 +157,102 @@ def test_a_design_of_such_cells(tmp_path, works, more, shown):
     netlist = _mapped(tmp_path, *GATES, _flip_flop(works, more, shown=shown))
     codes = np.random.default_rng(1).integers(0, 16, (200, 2))
     inputs, outputs = DataPort("inputs", 4, 2, False), DataPort("latents", 5, 1, False)
-    ran = simulate(netlist, RtlDesign(Design((), netlist.top), inputs, outputs), [Feed(codes)])
+    ran = simulate(
+        netlist, RtlDesign(VerilogDesign((), netlist.top), inputs, outputs), [Feed(codes)]
+    )
     assert ran.latency == 1 and (ran.codes[:, 0] == codes.sum(axis=1)).all()
     path = critical_path(netlist)
     assert path.delay_ns > 0.2 and (path.end.startswith("register") or path.start == "a register")
-    rtl = gates_of(Design((tmp_path / "top.v",), "top"), netlist.library)
+    rtl = gates_of(VerilogDesign((tmp_path / "top.v",), "top"), netlist.library)
     assert compare(rtl, netlist).equal
     assert control(rtl, netlist, 1)
+
+
+def _with(cell: str, more: str) -> str:
+    """The cell with a statement more."""
+    return cell.replace("{", "{ " + more, 1)
+
+
+def _tristate(name: str, pin: str = "output", more: str = "") -> str:
+    """A driver that can be switched off, as pads and bus drivers are: Debian's osu035 has both."""
+    return (
+        f"cell ({name}) {{ area : 9; {more} {_input('DO', 'OEN')}\n"
+        f'  pin (Y) {{ direction : {pin}; function : "DO"; three_state : "(!OEN)"; '
+        f"{_arc('DO')} {_arc('OEN', 'timing_type : three_state_enable;')} }}\n"
+    )
+
+
+PADS = (
+    _tristate("PADINOUT", "inout", "pad_cell : true;")
+    + f'  pin (DI) {{ direction : output; function : "Y"; {_arc("Y")} }} }}\n',
+    _tristate("TBUF") + "}\n",
+    _with(_gate("PADOUT", "A", "A"), "pad_cell : true;"),
+    "cell (PADVDD) { area : 9; pad_cell : true; }\n",
+)
+# its pins are in a bus: nothing here could be wired to it
+RAM = (
+    "cell (RAM) { area : 99; bus (A) { direction : input; } pin (Q) { direction : output; "
+    'function : "A"; } }\n'
+)
+
+
+def test_cells_that_no_netlist_of_logic_has_are_left_out(tmp_path):
+    library = read_liberty(_library(tmp_path, *GATES, PLAIN, *PADS, RAM))
+    assert library.gates.keys() == {"IV", "BF", "ND2", "NR2"}
+    assert library.logic.keys() == library.gates.keys() | {"FF"}
+    assert library.cells["ND2"].is_logic and not library.cells["PADINOUT"].is_logic
+
+
+@pytest.mark.slow
+def test_a_library_with_pads_gives_what_it_gives_without(tmp_path):
+    paths = []
+    for name, cells in (("without", ()), ("with", PADS)):
+        (tmp_path / name).mkdir()
+        netlist = _mapped(tmp_path / name, *GATES, PLAIN, *cells)
+        rtl = gates_of(VerilogDesign((tmp_path / name / "top.v",), "top"), netlist.library)
+        assert compare(rtl, netlist).equal and control(rtl, netlist, 1)
+        paths.append(critical_path(netlist))
+    assert paths[0].delay_ns == paths[1].delay_ns and paths[0].cells == paths[1].cells
+
+
+def test_a_netlist_with_a_pad_names_it(tmp_path):
+    library = read_liberty(_library(tmp_path, *GATES, PLAIN, *PADS))
+    cell = {"type": "PADOUT", "connections": {"A": [2], "Z": [3]}}
+    ports = {
+        n: {"direction": d, "bits": [b]} for n, d, b in (("a", "input", 2), ("y", "output", 3))
+    }
+    module = {"ports": ports, "cells": {"pad": cell}, "netnames": {}, "attributes": {}}
+    file = tmp_path / "netlist.json"
+    file.write_text(json.dumps({"modules": {"top": module}}))
+    with pytest.raises(InputError, match=r"cell 'pad' of top is a 'PADOUT'.*is a pad"):
+        read_netlist(file, "top", library)
+
+
+def test_a_function_that_cannot_be_read_is_named_with_its_file(tmp_path):
+    library = read_liberty(_library(tmp_path, *GATES, _gate("BAD", "(A", "A")))
+    with pytest.raises(ToolFailed, match=r"own\.lib(.|\n)*BAD"):
+        assert library.logic
+
+
+OSU = [
+    Path("/usr/share/qflow/tech") / name / f"{stem}_stdcells.lib"
+    for name, stem in (("osu018", "osu018"), ("osu035", "osu035"), ("osu050", "osu05"))
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", OSU, ids=lambda file: file.parent.name)
+def test_the_libraries_that_debian_has(tmp_path, file):
+    """Of 0.18, 0.35 and 0.5 um, two of them with pads; packages qflow-tech-*."""
+    if not file.is_file():
+        pytest.skip(f"{file} is not installed")
+    library = read_library(file, "NAND2X1")
+    assert library.full_adder is not None and library.full_adder.cell == "FAX1"
+    (tmp_path / "top.v").write_text(VERILOG)
+    design = VerilogDesign((tmp_path / "top.v",), "top")
+    synthesise_asic(design, library, tmp_path / "asic")
+    netlist = mapped_netlist(tmp_path / "asic", "top", library.library)
+    path = critical_path(netlist)
+    assert 0.5 < path.delay_ns < 5 and "FAX1" in path.cells
+    rtl = gates_of(design, library.library)
+    assert compare(rtl, netlist).equal and control(rtl, netlist, 1)

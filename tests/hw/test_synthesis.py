@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from hw.foundation.errors import InputError, ToolFailed
-from hw.open_tools.verilator import Design
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import LOG, SCRIPT, run
 from hw.synthesis import asic, fpga
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
 from hw.synthesis.fpga import XC7, XCUP, UnknownFamily, family_of, synthesise_fpga
-from hw.synthesis.netlist import NETLIST, count_cells, relative
+from hw.synthesis.mapping import NETLIST, count_cells, relative
 from hw.targets.target import load_target
 
 SMALL_LIBRARY = """library (small) {{
@@ -42,13 +42,13 @@ def nangate():
     return read_library(nangate45(), "NAND2_X1")
 
 
-def _design(folder: Path, text: str, top: str = "top") -> Design:
+def _design(folder: Path, text: str, top: str = "top") -> VerilogDesign:
     file = folder / "design.v"
     file.write_text(text)
-    return Design((file,), top)
+    return VerilogDesign((file,), top)
 
 
-def _adder(folder: Path, bits: int, terms: int = 2) -> Design:
+def _adder(folder: Path, bits: int, terms: int = 2) -> VerilogDesign:
     """A sum of `terms` numbers, as wide as they are."""
     names = "abcdefgh"[:terms]
     return _design(
@@ -315,7 +315,7 @@ class TestFolder:
         assert count_cells(modules, "top") == {"INV_X1": 4, "NAND2_X1": 6}
 
 
-def _prove_equal(design: Design, folder: Path, models: list[str]) -> None:
+def _prove_equal(design: VerilogDesign, folder: Path, models: list[str]) -> None:
     """By SAT, for all inputs: the netlist in `folder` computes what the design does."""
     script = [
         f"read_verilog -sv {relative(design.sources[0], folder)}",

@@ -6,15 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hw.backends.vendor_reports import (
-    Figure,
-    parse_catapult,
-    parse_cosim,
-    parse_csynth,
-    parse_vivado_timing,
-    parse_vivado_utilisation,
-    read_vendor_reports,
-)
+from hw.backends.amd_hls import parse_cosim, parse_csynth
+from hw.backends.catapult import parse_catapult
+from hw.backends.tool_reports import Figure
+from hw.backends.vendor_runs import read_vendor_reports
+from hw.backends.vivado import parse_vivado_timing, parse_vivado_utilisation
 from hw.foundation.errors import InputError
 
 REPORTS = Path(__file__).parent / "vendor_reports"

