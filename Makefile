@@ -4,7 +4,6 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-
 MODEL   ?= 8x8_c8_S2_qK## model of the zoo (models/zoo/*.yaml), or a path to such a YAML file
 TARGET  ?= econ_t## hardware target (hw/targets/*.yaml), or a path to such a YAML file
 DATA    ?=## CSV file or folder of real data; empty: generated data
@@ -18,7 +17,6 @@ COMPARE ?=## options of make compare, such as --fail-on-regression or --all
 MODELS  ?=## models for compare, comma between them; the first is the base
 BUILD   ?= build## folder for all results
 PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
-
 PY    := .venv/bin/python
 FLOWS := $(PY) -m flows
 comma := ,
@@ -34,9 +32,8 @@ TARGET_FILE := $(wildcard hw/targets/$(TARGET).yaml $(TARGET))
 RTL_SOURCES := $(wildcard hw/rtl/*.sv)
 OF_MODEL  := emd-cnn evaluate flops graph
 OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable
-OF_CHIP   := synth-reconfigurable timing-reconfigurable equivalence-reconfigurable
+OF_CHIP   := $(foreach form,reconfigurable chip chip-tripled,synth-$(form) timing-$(form) equivalence-$(form))
 DESIGN    := --build $(BUILD) --model $(MODEL) --target $(TARGET)
-
 .PHONY: all help doctor status runtimes environment data train $(OF_MODEL) $(OF_TARGET) $(OF_CHIP) vendor report compare
 .PHONY: test test-rtl test-fast test-random lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
@@ -55,8 +52,7 @@ environment: .venv/.installed  ## make .venv from pyproject.toml and constraints
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -r <($(PY) -c 'import tomllib; \
 	p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["test"], sep="\n")')
 	@touch $@
-doctor: .venv/.installed  ## name each tool found or missing, with version and remedy
-	@$(FLOWS) doctor
+doctor: .venv/.installed ; @$(FLOWS) doctor  ## name each tool found or missing, with version and remedy
 # --- settings: a stamp of options (looked at even by make -n) changes with its text -----------------
 STAMP_data     = EVENTS=$(if $(DATA),,$(EVENTS)) SEED=$(SEED) DATA=$(DATA)
 STAMP_train    = EPOCHS=$(EPOCHS) SEED=$(SEED) DATA=$(DATA)
@@ -89,6 +85,12 @@ $(R)/synth-reconfigurable/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*
 $(R)/timing-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json  ## critical path of the chip's own RTL, mapped
 $(T)/gatesim-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json $(M)/train/metrics.json $(T)/stimulus.settings  ## simulate that netlist with the weights of an econ_t model (minutes)
 $(R)/equivalence-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json  ## prove that it equals its RTL, module by module (minutes)
+$(R)/synth-chip/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## map the whole chip path, from input links to output links (minutes)
+$(R)/timing-chip/metrics.json: $(R)/synth-chip/metrics.json  ## critical path of the whole chip path, mapped
+$(R)/equivalence-chip/metrics.json: $(R)/synth-chip/metrics.json  ## prove that the mapped whole chip path equals its RTL (many minutes)
+$(R)/synth-chip-tripled/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## the same with all registers tripled (minutes)
+$(R)/timing-chip-tripled/metrics.json: $(R)/synth-chip-tripled/metrics.json  ## critical path of that
+$(R)/equivalence-chip-tripled/metrics.json: $(R)/synth-chip-tripled/metrics.json  ## prove that it equals its RTL (many minutes)
 vendor: $(T)/vendor/metrics.json  ## run Vitis HLS or Catapult on the HLS project (minutes to hours)
 $(T)/vendor/metrics.json: $(T)/hls/metrics.json $(T)/vendor.settings
 # --- recipes: a report records a stage that cannot be done, or that failed, with its reason
@@ -112,15 +114,12 @@ $(OF_TARGET:%=$(T)/%/metrics.json): $(T)/%/metrics.json: | .venv/.installed ; $(
 $(OF_CHIP:%=$(R)/%/metrics.json): $(R)/%/metrics.json: | .venv/.installed ; $(STEP)
 $(T)/vendor/metrics.json: | .venv/.installed
 	$(FLOWS) vendor $(DESIGN) --seed $(SEED) $(VENDOR)
-BY_NAME_ONLY := emd-cnn graph ecp5 %-reconfigurable
-report: $(patsubst %,$(M)/%/metrics.json,$(filter-out $(BY_NAME_ONLY),$(OF_MODEL))) $(patsubst %,$(T)/%/metrics.json,$(filter-out $(BY_NAME_ONLY),$(OF_TARGET))) $(D)/metrics.json  ## gather all numbers and the verdict: report.html, report.md, summary.json
+report: $(D)/metrics.json $(patsubst %,$(M)/%/metrics.json,evaluate flops) $(patsubst %,$(T)/%/metrics.json,csim rtlsim synth timing gatesim equivalence)  ## gather all numbers and the verdict: report.html, report.md, summary.json
 	$(FLOWS) report $(DESIGN) $(if $(DATA),--data $(DATA))
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
 	$(FLOWS) compare --build $(BUILD) --models '$(MODELS)' --target $(TARGET) --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))' $(COMPARE)
-status: .venv/.installed  ## which stages of MODEL on TARGET are done
-	@$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA))
-runtimes: .venv/.installed  ## how long each stage took when it last ran
-	@$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA)) --runtimes
+status: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA))  ## which stages of MODEL on TARGET are done
+runtimes: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA)) --runtimes  ## how long each stage took when it last ran
 # --- checks ------------------------------------------------------------------------------------
 RTL_TESTS := $(wildcard tests/testbench/test_rtl_*.py)
 PYTEST := $(PY) -m pytest -q

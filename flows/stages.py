@@ -7,7 +7,7 @@ that is asked for by name are derived from this table; the Makefile says the sam
 from dataclasses import dataclass
 from enum import Enum
 
-from hw.forms import GENERATED, RECONFIGURABLE, Form
+from hw.forms import CHIP, CHIP_TRIPLED, GENERATED, RECONFIGURABLE, Form
 from reports.catalogue import names_measured_by
 from reports.metrics import Evidence
 
@@ -125,6 +125,24 @@ STAGES = (
           "equivalence",
           needs=("synth-reconfigurable",), form=RECONFIGURABLE, evidence=Evidence.SYNTH,
           records=names_measured_by("equivalence"), key_figures=("equivalence.proved",)),
+    *(
+        stage
+        for form in (CHIP, CHIP_TRIPLED)
+        for stage in (
+            Stage(f"synth{form.suffix}", f"map the {form.name} to a cell library", _F, "synth",
+                  form=form, evidence=Evidence.SYNTH, chip_only=True,
+                  records=("asic.area_um2", "asic.gate_equivalents"),
+                  key_figures=("asic.area_um2",)),
+            Stage(f"timing{form.suffix}", f"find the critical path of the {form.name}", _F,
+                  "timing", needs=(f"synth{form.suffix}",), form=form, evidence=Evidence.SYNTH,
+                  chip_only=True, records=names_measured_by("timing"),
+                  key_figures=("timing.critical_path_ns",)),
+            Stage(f"equivalence{form.suffix}", f"prove that the {form.name} equals its RTL", _F,
+                  "equivalence", needs=(f"synth{form.suffix}",), form=form,
+                  evidence=Evidence.SYNTH, chip_only=True,
+                  records=names_measured_by("equivalence"), key_figures=("equivalence.proved",)),
+        )
+    ),
     Stage("vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects", _T, "vendor",
           needs=("hls",), key_figures=("latency.ns", "latency.cycles"),
           remedy_note="needs Vitis HLS or Catapult: make doctor"),

@@ -7,11 +7,10 @@ from flows.layout import DesignLayout, shared_folder
 from hw.forms import GENERATED, Form
 from hw.foundation.errors import ToolMissing
 from hw.netlist.liberty import Library, read_liberty
+from hw.open_tools.verilog_design import VerilogDesign
+from hw.rtl import designs
 from hw.synthesis.asic import nangate45
 from hw.targets.target import Target
-
-RECONFIGURABLE_TOP = "econ_t_encoder"
-"""The part of the chip's own RTL that does what generated RTL does, and its weight registers."""
 
 ASIC = "asic"
 """The folder of the netlist that is mapped to the cell library, beside those of FPGA families."""
@@ -21,7 +20,12 @@ def netlist_folder(design: DesignLayout, form: Form) -> Path:
     """A folder for each technology; that of a form that serves all models, for all targets too."""
     if form is GENERATED:
         return design.target.synth
-    return shared_folder(design.build, form) / "synth"
+    return shared_folder(design.build, form) / f"synth{form.suffix}"
+
+
+def chip_design(form: Form) -> VerilogDesign:
+    """The part of the chip's own RTL that a form is."""
+    return designs()[form.design]
 
 
 def mapped_folder(design: DesignLayout, form: Form) -> Path:

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from flows.artefacts.generated_rtl import generated_design, simulated_design
-from flows.artefacts.netlists import RECONFIGURABLE_TOP, cell_library, mapped_folder
+from flows.artefacts.netlists import cell_library, chip_design, mapped_folder
 from flows.command_line.options import LEAVE_VERDICT, add_design, add_or_skip, add_seconds
 from flows.command_line.progress import progress
 from flows.frame import Found
@@ -17,9 +17,7 @@ from hw.netlist.equivalence import ControlFailed, compare, control, gates_of, mo
 from hw.netlist.gate_netlist import mapped_netlist, read_modules_apart
 from hw.netlist.liberty import Library
 from hw.netlist.module_equivalence import ModuleProof, prove_modules
-from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import DISTRIBUTION
-from hw.rtl import sources
 from hw.synthesis.mapping import NETLIST_JSON
 from hw.targets.target import load_target
 from reports.catalogue import Value
@@ -88,9 +86,10 @@ def _prove_reconfigurable(
 ) -> Found:
     assert stage.form is not None
     file = mapped_folder(design, stage.form) / NETLIST_JSON
-    netlist = read_modules_apart(file, RECONFIGURABLE_TOP, library)
-    print(f"reading the RTL of {RECONFIGURABLE_TOP}", file=sys.stderr, flush=True)
-    rtl = modules_of(VerilogDesign(sources(), RECONFIGURABLE_TOP), library)
+    verilog = chip_design(stage.form)
+    netlist = read_modules_apart(file, verilog.top, library)
+    print(f"reading the RTL of {verilog.top}", file=sys.stderr, flush=True)
+    rtl = modules_of(verilog, library)
     seconds = arguments.seconds
     with progress("equivalence, modules", len(netlist)) as advance:
         proofs = prove_modules(rtl, netlist, arguments.seed, seconds=seconds, progress=advance)

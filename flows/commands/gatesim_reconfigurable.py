@@ -21,7 +21,7 @@ from flows.artefacts.chip_encoder import (
     encoder_sets,
     recorded_by_emulator,
 )
-from flows.artefacts.netlists import RECONFIGURABLE_TOP, cell_library, mapped_folder
+from flows.artefacts.netlists import cell_library, chip_design, mapped_folder
 from flows.artefacts.stimulus import vector_groups
 from flows.command_line.options import (
     LEAVE_VERDICT,
@@ -68,9 +68,10 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
 
     from testbench.econ_t.reconfigurable import encoder_design, encoder_stimulus, weight_writes
 
-    print(f"reading the netlist of {RECONFIGURABLE_TOP}", file=sys.stderr, flush=True)
+    top = chip_design(RECONFIGURABLE).top
+    print(f"reading the netlist of {top}", file=sys.stderr, flush=True)
     library = cell_library(load_target(arguments.target))
-    netlist = mapped_netlist(mapped_folder(design, RECONFIGURABLE), RECONFIGURABLE_TOP, library)
+    netlist = mapped_netlist(mapped_folder(design, RECONFIGURABLE), top, library)
     groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)
     chip = encoder_stimulus(encoder_sets(design.model, weights, groups, arguments.seed))
     written = weight_writes(weights)
@@ -86,7 +87,7 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
             values,
             more=emulator_metrics("gatesim", stage.evidence, emulator, arguments.recorded),
             failure=failure,
-            subject=f"netlist of {RECONFIGURABLE_TOP}",
+            subject=f"netlist of {top}",
             told=told,
             packages=("tf-keras", "qkeras", DISTRIBUTION),
             of_modules=True,

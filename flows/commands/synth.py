@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.artefacts.generated_rtl import generated_design
-from flows.artefacts.netlists import ASIC, RECONFIGURABLE_TOP, liberty_file, netlist_folder
+from flows.artefacts.netlists import ASIC, chip_design, liberty_file, netlist_folder
 from flows.command_line.options import add_design, add_or_skip
 from flows.command_line.progress import progress
 from flows.frame import Found
@@ -19,7 +19,6 @@ from hw.foundation.errors import ToolMissing
 from hw.generated.network_logic import NoLogic
 from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import DISTRIBUTION, commands
-from hw.rtl import sources
 from hw.synthesis.asic import AsicStatistics, asic_script, read_library, synthesise_asic
 from hw.synthesis.fpga import (
     FAMILIES,
@@ -52,7 +51,7 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
     target = load_target(arguments.target)
     work = _work(design, stage.form)
     results = _synthesise(work, target)
-    own, unknown = _own_family(target)
+    own, unknown = _own_family(target) if work.families else (None, "")
     of_fpga = [name for name in stage.records if name.startswith("fpga.")]
     return Found(
         _values(results, own),
@@ -75,6 +74,11 @@ class _Work:
     folder: Path
     flat: bool
 
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The FPGA families that it is mapped to."""
+        return () if self.form.whole_path else FAMILIES
+
 
 @dataclass(frozen=True)
 class _Results:
@@ -90,13 +94,16 @@ def _work(design: DesignLayout, form: Form) -> _Work:
             tuple(design.target.rtl / source for source in rtl.sources), rtl.top
         )
         return _Work(verilog, form, folder, flat=True)
-    return _Work(VerilogDesign(sources(), RECONFIGURABLE_TOP), form, folder, flat=False)
+    return _Work(chip_design(form), form, folder, flat=False)
 
 
 def _synthesise(work: _Work, target: Target) -> _Results:
     library = read_library(liberty_file(target), target.gate_equivalent_cell)
     scripts = [
-        *(fpga_script(work.design, family, work.folder, flat=work.flat) for family in FAMILIES),
+        *(
+            fpga_script(work.design, family, work.folder, flat=work.flat)
+            for family in work.families
+        ),
         asic_script(work.design, library, work.folder, flat=work.flat),
     ]
     total = sum(len(list(commands(script))) for script in scripts)
@@ -114,7 +121,7 @@ def _synthesise(work: _Work, target: Target) -> _Results:
         ThreadPoolExecutor(_AT_ONCE) as pool,
     ):
         asic_run = pool.submit(asic, advance)
-        fpga_runs = {family: pool.submit(fpga, family, advance) for family in FAMILIES}
+        fpga_runs = {family: pool.submit(fpga, family, advance) for family in work.families}
         return _Results({f: r.result() for f, r in fpga_runs.items()}, asic_run.result())
 
 

@@ -3,7 +3,7 @@
 import argparse
 
 from flows.artefacts.generated_rtl import generated_design, simulated_design
-from flows.artefacts.netlists import RECONFIGURABLE_TOP, cell_library, mapped_folder
+from flows.artefacts.netlists import cell_library, chip_design, mapped_folder
 from flows.artefacts.stage_results import metrics_file, remedy
 from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
@@ -22,9 +22,7 @@ from hw.netlist.static_timing import (
     opensta_critical_path,
     opensta_version,
 )
-from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import DISTRIBUTION
-from hw.rtl import sources
 from hw.synthesis.asic import is_mapped, read_library
 from hw.targets.target import Target, load_target
 from reports.catalogue import Value
@@ -46,7 +44,7 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
     if stage.form is GENERATED:
         rtl = simulated_design(generated_design(design), design.target.rtl).verilog
     else:
-        rtl = VerilogDesign(sources(), RECONFIGURABLE_TOP)
+        rtl = chip_design(stage.form)
     folder = mapped_folder(design, stage.form)
     netlist = mapped_netlist(folder, rtl.top, cell_library(target))
     library = read_library(netlist.library.file, target.gate_equivalent_cell)

@@ -173,7 +173,7 @@ def side_by_side(
 def _usual_forms(summary: Summary) -> list[_FormAtLevel]:
     """What can be made of any encoder; of the reconfigurable one, where a stage speaks of it."""
     spoken_of = any(metric.variant == RECONFIGURABLE.name for metric in summary.metrics)
-    forms = FORMS if spoken_of else (GENERATED,)
+    forms = (GENERATED, RECONFIGURABLE) if spoken_of else (GENERATED,)
     return [
         _FormAtLevel(Evidence.ESTIMATE, "", None),
         _FormAtLevel(Evidence.CSIM, "", None),

@@ -152,15 +152,14 @@ def _metrics_file(build: Path) -> Path:
 
 
 def _netlist_folder(build: Path) -> Path:
-    return shared_folder(build, RECONFIGURABLE) / "synth" / "asic"
+    return shared_folder(build, RECONFIGURABLE) / "synth-reconfigurable" / "asic"
 
 
 @pytest.mark.slow
 class TestStep:
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch, design):
-        monkeypatch.setattr(equivalence, "RECONFIGURABLE_TOP", TOP)
-        monkeypatch.setattr(equivalence, "sources", lambda: design.sources)
+        monkeypatch.setattr(equivalence, "chip_design", lambda _: design)
 
     @pytest.fixture
     def _read_before(self, monkeypatch, rtl):
