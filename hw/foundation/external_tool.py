@@ -48,17 +48,18 @@ def program(name: str, purpose: str) -> str:
     """
     path = shutil.which(name)
     if path is None:
-        raise ToolMissing(f"{name} is not installed, and the {purpose} needs it; {REMEDIES[name]}")
+        raise ToolMissing(f"{name} is not installed, and {purpose} needs it; {REMEDIES[name]}")
     return path
 
 
-def package_folder(module: str, distribution: str, purpose: str) -> Path:
+def package_folder(tool: str, purpose: str, module: str, distribution: str) -> Path:
     """Folder of a Python package that brings a tool.
 
     Args:
+        tool: its name.
+        purpose: what needs it, for the message.
         module: what Python imports.
         distribution: what is installed.
-        purpose: what needs it, for the message.
 
     Raises:
         ToolMissing: it is not installed.
@@ -67,8 +68,8 @@ def package_folder(module: str, distribution: str, purpose: str) -> Path:
     for folder in (found and found.submodule_search_locations) or ():
         return Path(folder)
     raise ToolMissing(
-        f"the Python package '{distribution}' is not installed, and the {purpose} needs it; run "
-        "`make environment`, which installs it"
+        f"{tool} is not installed, and {purpose} needs it; run `make environment`, which installs "
+        f"the Python package '{distribution}' that brings it"
     )
 
 

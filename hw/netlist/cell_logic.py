@@ -57,9 +57,13 @@ class CellLogic:
             for pin, net in self.outputs.items()
         }
 
-    def gates_before(self, output: str) -> tuple[Gate, ...]:
-        """Those of its gates that one output depends on."""
-        needed, found = {self.outputs[output]}, []
+    @cached_property
+    def cones(self) -> Mapping[str, tuple[Gate, ...]]:
+        """Those of its gates that each output depends on."""
+        return {pin: self._cone(net) for pin, net in self.outputs.items()}
+
+    def _cone(self, net: Net) -> tuple[Gate, ...]:
+        needed, found = {net}, []
         for gate in reversed(self.gates):
             if gate.pins["Y"] in needed:
                 needed |= {gate.pins[pin] for pin in SIMPLE_GATES[gate.kind].inputs}

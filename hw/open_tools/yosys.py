@@ -29,13 +29,13 @@ _WARNINGS_SHOWN = 3
 _ABC_LINES_SHOWN = 6
 
 
-def package(purpose: str) -> Path:
+def package(purpose: str, tool: str = "yosys") -> Path:
     """Folder of the package, which has ABC's program too.
 
     Raises:
         ToolMissing: it is not installed; the message tells the `purpose`.
     """
-    return external_tool.package_folder(DISTRIBUTION, DISTRIBUTION, purpose)
+    return external_tool.package_folder(tool, purpose, DISTRIBUTION, DISTRIBUTION)
 
 
 def version() -> str:

@@ -168,7 +168,12 @@ def compile_cpp(arguments: Sequence[str], program: Path, log: Path, what: str) -
     """
     with atomic_path(program) as temporary:
         command = [_compiler(), "-std=c++17", "-O2", "-w", *arguments, "-o", str(temporary)]
-        external_tool.run(command, f"compilation of {what} with {COMPILER}", log=log)
+        external_tool.run(
+            command,
+            f"compilation of {what} with {COMPILER}",
+            log=log,
+            excerpt=lambda output: external_tool.lines_from(output, " error: "),
+        )
 
 
 def execute(command: Sequence[str], data: bytes = b"") -> bytes:

@@ -95,10 +95,15 @@ def test_a_program_that_another_one_leaves_running_is_not_waited_for():
 
 def test_what_is_missing_is_named_with_its_remedy(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolMissing, match=r"the C-simulation needs it; .*apt install g\+\+"):
+    with pytest.raises(
+        ToolMissing, match=r"g\+\+ is not installed, and C-simulation needs it; .*apt"
+    ):
         external_tool.program("g++", "C-simulation")
-    with pytest.raises(ToolMissing, match=r"'none-such' is not installed.*make environment"):
-        external_tool.package_folder("none_such", "none-such", "work")
+    with pytest.raises(
+        ToolMissing,
+        match=r"Nothing is not installed, and work needs it; .*make environment.*'none'",
+    ):
+        external_tool.package_folder("Nothing", "work", "none_such", "none")
     with pytest.raises(ToolFailed, match="none-such cannot be run: No such file"):
         external_tool.run(["none-such"], "work")
 
