@@ -51,7 +51,12 @@ def vector_groups(
 
 
 def _golden(file: Path) -> VectorGroup:
-    arrays = read_arrays(file, required=("images", "latents"), remedy="import the model anew")
+    arrays = read_arrays(
+        file,
+        required=("images", "latents"),
+        shapes={"images": ("k", ...), "latents": ("k", "m")},
+        remedy="import the model anew",
+    )
     images, latents = arrays["images"], arrays["latents"]
     names = [f"golden vector {index}" for index in range(len(images))]
     return VectorGroup("golden", images, names, latents)

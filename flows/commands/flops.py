@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from flows.artefacts.encoder import trained_encoder
 from flows.command_line.console import output_console
 from flows.command_line.options import add_model
 from flows.layout import ModelLayout, model_layout
@@ -51,12 +52,7 @@ def count(layout: ModelLayout) -> list[Metric]:
     Raises:
         InputError: the model has no encoder yet.
     """
-    if not layout.network("encoder").exists():
-        raise InputError(
-            f"{layout.network('encoder')}: no such file; train the model first "
-            f"(make train MODEL={layout.folder.name})"
-        )
-    encoder, decoder = layout.network("encoder"), layout.network("decoder")
+    encoder, decoder = trained_encoder(layout), layout.network("decoder")
     metrics = _metrics(encoder, "")
     if decoder.exists():
         return metrics + _metrics(decoder, "decoder.")

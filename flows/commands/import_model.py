@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     publish(layout, _imported(foreign, arguments), validation_modules(source), source)
     print(f"imported {layout.folder.name} into {layout.train}", flush=True)
     if not arguments.import_only:
-        _remaining_steps(layout, foreign, arguments)
+        _remaining_stages(layout, foreign, arguments)
 
 
 # --- the foreign files ---------------------------------------------------------------------------
@@ -216,27 +216,38 @@ def _imported(foreign: _Foreign, arguments: argparse.Namespace) -> ImportedModel
 
 
 # --- the stages that follow -----------------------------------------------------------------------
-def _remaining_steps(layout: ModelLayout, foreign: _Foreign, arguments: argparse.Namespace) -> None:
+def _remaining_stages(
+    layout: ModelLayout, foreign: _Foreign, arguments: argparse.Namespace
+) -> None:
     """As `make report` does; then, for a quantised encoder, ask that the C-simulation passed."""
     from models.networks.encoder import is_quantised
 
-    design = ["--build", str(arguments.build), "--model", layout.folder.name]
     if not data_layout(arguments.build, arguments.data).metrics.is_file():
         prepare_validation_data(validation_source(arguments))
-    _step("flops", *design)
-    _step("evaluate", *design)
+    model = {"build": arguments.build, "model": layout.folder.name}
+    _carry_out("flops", **model)
+    _carry_out("evaluate", **model)
     for target in arguments.target:
-        of_target = [*design, "--target", target]
-        _step("hls", *of_target, "--or-skip")
-        _step("csim", *of_target, "--seed", str(arguments.seed), "--or-skip")
-        _step("report", *of_target, *(["--data", str(arguments.data)] if arguments.data else []))
+        design = {**model, "target": target}
+        _carry_out("hls", **design, or_skip=True)
+        _carry_out("csim", **design, or_skip=True, seed=arguments.seed)
+        _carry_out("report", **design, data=arguments.data)
         if is_quantised(foreign.encoder):
-            _step("status", *of_target, "--require", "csim")
+            _carry_out("status", **design, require="csim")
 
 
-def _step(name: str, *options: str) -> None:
+def _carry_out(command: str, **options: Any) -> None:
+    """Carry out a command with these values of its options, and the defaults of all others.
+
+    Raises:
+        CheckFailed: it ended without success.
+    """
     from flows.dispatch import carry_out, load_command
 
-    _, parser = load_command(name)
-    if status := carry_out(name, parser.parse_args(options)):
-        raise CheckFailed(f"stage {name} ended with status {status}")
+    _, parser = load_command(command)
+    defaults = vars(parser.parse_args([]))
+    unknown = options.keys() - defaults.keys()
+    if unknown:
+        raise TypeError(f"{command} has no option {', '.join(sorted(unknown))}")
+    if status := carry_out(command, argparse.Namespace(**{**defaults, **options})):
+        raise CheckFailed(f"{command} ended with status {status}")

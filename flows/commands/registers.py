@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.artefacts.encoder import trained_encoder
 from flows.command_line.options import add_build
 from flows.layout import model_layout
 from flows.provenance import file_hash
@@ -211,11 +212,7 @@ def _trained_weights(build: Path, model: str) -> tuple["EncoderWeights", int]:
     from testbench.econ_t.keras_encoder import weights_of
 
     layout = model_layout(build, model)
-    file = layout.network("encoder")
-    if not file.is_file():
-        raise InputError(
-            f"{file}: no such file; train the model first: make train MODEL={layout.folder.name}"
-        )
+    file = trained_encoder(layout)
     encoder = load_network(file)
     try:
         weights = weights_of(encoder)

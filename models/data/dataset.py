@@ -65,7 +65,7 @@ def load_modules(
     Args:
         header: True or False demands that the files have or lack a header; None takes either.
         rows_per_file: read only so many modules of each file; faults after them do not matter.
-        cache: folder for the Parquet cache; None reads the text every time.
+        cache: folder for fast copies of the data; None reads the text every time.
 
     Raises:
         InputError: no such file, mixed layouts, or a fault in a file, told with line and column.
@@ -86,7 +86,7 @@ def _load(path: Path, header: bool | None, rows: int | None, cache: Path | None)
     _refuse_mixture(files, layouts)
     content = content_hash(files, cache)
     key = f"{content}-{rows or 'all'}"
-    stored = cache / f"modules-{key}.parquet" if cache else None
+    stored = cache / f"modules-{key}.npz" if cache else None
     columns = read_cache(stored, key) if stored else None
     if columns is None:
         columns = _with_event(_read_files(files, layouts, rows))

@@ -20,7 +20,12 @@ def learned_emd_picture(pairs: Path, name: str) -> Picture:
         name: of the learned distance.
     """
     names = ("exact", "predicted", "reconstructed")
-    stored = read_arrays(pairs, required=names, remedy="run the emd-cnn stage anew")
+    stored = read_arrays(
+        pairs,
+        required=names,
+        shapes=dict.fromkeys(names, ("n",)),
+        remedy="run the emd-cnn stage anew",
+    )
     exact, predicted, reconstructed = (stored[name] for name in names)
     kinds = [
         ("two modules", ~reconstructed, BLUE),

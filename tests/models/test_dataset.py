@@ -214,7 +214,7 @@ def test_every_fault_is_named_by_file_line_and_column(
         text = with_header(calq)
     with pytest.raises(InputError, match=message):
         load_modules(write(tmp_path, text), cache=tmp_path / "cache")
-    assert not list(tmp_path.glob("cache/*.parquet"))
+    assert not list(tmp_path.glob("cache/*.npz"))
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -291,7 +291,7 @@ def test_the_cache_answers_for_the_same_content_only(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     path = write(tmp_path, headerless(charges(3, 1)))
     first = load_modules(path, cache=cache)
-    stored = list(cache.glob("*.parquet"))
+    stored = list(cache.glob("*.npz"))
     assert len(stored) == 1
     before = stored[0].stat().st_mtime_ns
     again = load_modules(path, cache=cache)
@@ -348,7 +348,7 @@ def test_a_damaged_cache_is_never_believed(tmp_path: Path, largest: int) -> None
     path = write(tmp_path, headerless(calq))
     os.utime(path, (1e9, 1e9))
     load_modules(path, cache=cache)
-    stored = next(cache.glob("*.parquet"))
+    stored = next(cache.glob("*.npz"))
     for damaged in damages(stored.read_bytes()):
         stored.write_bytes(damaged)
         (cache / "hashes.json").write_text("{broken")
