@@ -7,7 +7,7 @@ MAKEFLAGS += --no-builtin-rules
 MODEL   ?= 8x8_c8_S2_qK## model of the zoo (models/zoo/*.yaml), or a path to such a YAML file
 TARGET  ?= econ_t## hardware target (hw/targets/*.yaml), or a path to such a YAML file
 DATA    ?=## CSV file or folder of real data; empty: generated data
-EPOCHS  ?= 10## most training epochs (early stopping may end sooner)
+EPOCHS  ?=## most training epochs; empty: as the model's recipe says, else 10
 EVENTS  ?= 500000## modules to generate where DATA is empty
 VECTORS ?= 100000## least number of modules in each simulation
 SEED    ?= 1## seed of generator, split, training and stimulus
@@ -30,6 +30,7 @@ CSV         := $(if $(DATA),$(DATA),$(D)/modules.csv)
 MODEL_FILE  := $(wildcard models/zoo/$(MODEL).yaml $(MODEL))
 TARGET_FILE := $(wildcard hw/targets/$(TARGET).yaml $(TARGET))
 RTL_SOURCES := $(wildcard hw/rtl/*.sv)
+TRAIN_EPOCHS = $(or $(EPOCHS),$(if $(shell grep -s '^epochs:' $(MODEL_FILE)),,10))
 OF_MODEL  := emd-cnn evaluate flops graph
 OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable
 OF_CHIP   := $(foreach form,reconfigurable chip chip-tripled,synth-$(form) timing-$(form) equivalence-$(form))
@@ -55,7 +56,7 @@ environment: .venv/.installed  ## make .venv from pyproject.toml and constraints
 doctor: .venv/.installed ; @$(FLOWS) doctor  ## name each tool found or missing, with version and remedy
 # --- settings: a stamp of options (looked at even by make -n) changes with its text -----------------
 STAMP_data     = EVENTS=$(if $(DATA),,$(EVENTS)) SEED=$(SEED) DATA=$(DATA)
-STAMP_train    = EPOCHS=$(EPOCHS) SEED=$(SEED) DATA=$(DATA)
+STAMP_train    = EPOCHS=$(TRAIN_EPOCHS) SEED=$(SEED) DATA=$(DATA)
 STAMP_evaluate = EVALUATE=$(EVALUATE)
 STAMP_stimulus = VECTORS=$(VECTORS) SEED=$(SEED)
 STAMP_vendor   = VENDOR=$(VENDOR) SEED=$(SEED)
@@ -64,7 +65,7 @@ STAMP_vendor   = VENDOR=$(VENDOR) SEED=$(SEED)
 # --- stages: what each needs; the recipes stand below ------------------------------------------------
 data: $(D)/metrics.json  ## generate modules, or inspect DATA, and compare with the published distributions
 $(D)/metrics.json: $(D)/data.settings $(wildcard $(DATA) $(DATA)/*.csv)
-IMPORTED := $(shell grep -s '"model": null' $(M)/train/settings.json)# it is as it came: nothing makes it anew
+IMPORTED := $(shell grep -sE '"model": null|"new_decoder": [{]' $(M)/train/settings.json)# it is as it came: nothing makes it anew
 train: $(M)/train/metrics.json  ## train MODEL on DATA for EPOCHS (resumes after an interruption)
 $(M)/train/metrics.json: $(if $(IMPORTED),,$(D)/metrics.json $(M)/train.settings $(MODEL_FILE))
 $(M)/emd-cnn/metrics.json: $(M)/train/metrics.json  ## teach a network the earth mover's distance, for use as a loss (minutes)
@@ -98,7 +99,7 @@ $(T)/vendor/metrics.json: $(T)/hls/metrics.json $(T)/vendor.settings
 $(D)/metrics.json: | .venv/.installed
 	$(FLOWS) data --build $(BUILD) $(if $(DATA),--data $(DATA),--events $(EVENTS)) --seed $(SEED)
 $(M)/train/metrics.json: | .venv/.installed
-	$(FLOWS) train -i $(CSV) -o $(BUILD) --models $(MODEL) --epochs $(EPOCHS) --seed $(SEED) --nrowsPerFile 0 --overrideInput --trainOnly
+	$(FLOWS) train -i $(CSV) -o $(BUILD) --models $(MODEL) $(TRAIN_EPOCHS:%=--epochs %) --seed $(SEED) --nrowsPerFile 0 --overrideInput --trainOnly
 	@touch $@
 OPTIONS_emd-cnn = --data $(CSV) --seed $(SEED)
 OPTIONS_evaluate = $(EVALUATE)

@@ -419,6 +419,11 @@ _ROWS: tuple[Row, ...] = (
         Row("train.modules", "modules", None, "Training modules"),
         Row("train.seconds", "s", None, "Time"),
     ))),
+    *_measured_by("train", TRAINING, *_not_judged((
+        Row("new_decoder.emd.before", _HALF_PITCH, _LOWER, "EMD with the decoder it had, mean"),
+        Row("new_decoder.emd.after", _HALF_PITCH, _LOWER, "EMD with the new decoder, mean"),
+        Row("new_decoder.emd.modules", "modules", None, "Modules of these two means"),
+    ))),
     # --- of stages beside the flow, whose figures no report shows ---
     *_measured_by("graph", OTHER,
         Row("graph.{network}.{form}.difference", "", _LOWER,

@@ -10,7 +10,7 @@ from flows.layout import ModelLayout
 from hw.foundation.strict_config import StrictRecord, did_you_mean, load_json_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.data.normalisation import Normalisation
-from models.networks.zoo import ModelSpec
+from models.networks.zoo import DenseDecoder, ModelSpec
 
 
 class DataSettings(StrictRecord):
@@ -50,23 +50,47 @@ class ValidationSettings(StrictRecord):
     max_value: float | None = None
 
 
+class NewDecoderSettings(StrictRecord):
+    """How a decoder was trained for an encoder that was there before.
+
+    Attributes:
+        encoder_of: the model whose encoder it is.
+        encoder_hash: of that encoder's file.
+        decoder: its record in the zoo.
+        loss: by name.
+        fresh_modules: each epoch had newly generated modules.
+    """
+
+    encoder_of: str
+    encoder_hash: str
+    decoder: DenseDecoder
+    loss: str
+    fresh_modules: bool = False
+    epochs: int
+    batch: int
+    seed: int
+
+
 class ModelSettings(StrictRecord):
     """All that decides a model's weights and how they are used.
 
     Attributes:
         model: its record in the zoo, with what options changed; None for an imported model.
         imported: what an imported model was made from, for the record.
+        new_decoder: how its decoder was trained, where that was after its encoder.
         arrangement: name of the arrangement of its input image.
         elinks: active eLinks of the data's modules.
         validation_fraction: share of the modules that training held back.
         quick: trained on few modules, to try things out.
         occupancy_weights: each occupancy counted the same.
+        fresh_modules: each epoch had newly generated modules.
         loss_hash: of the file that the loss reads, where it reads one.
         formats: number formats of the encoder: `input`, `output`, and each weight array by name.
     """
 
     model: ModelSpec | None = None
     imported: dict[str, str] | None = None
+    new_decoder: NewDecoderSettings | None = None
     arrangement: str
     normalisation: Normalisation
     data: DataSettings | None = None
@@ -74,6 +98,7 @@ class ModelSettings(StrictRecord):
     validation_fraction: float | None = None
     quick: bool = False
     occupancy_weights: bool = False
+    fresh_modules: bool = False
     loss_hash: str | None = None
     seed: int | None = None
     epochs: int | None = None
@@ -101,7 +126,8 @@ class ModelSettings(StrictRecord):
         """What the summed charge of a decoded module is."""
         if self.validation.rescale_output_to_sum:
             return ChargeScale.SUM
-        return ChargeScale.SENT_SUM if self.model and self.model.decoder else ChargeScale.NETWORK
+        gives_shares = self.new_decoder or (self.model and self.model.decoder)
+        return ChargeScale.SENT_SUM if gives_shares else ChargeScale.NETWORK
 
     @property
     def of_chip(self) -> bool:

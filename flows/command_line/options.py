@@ -85,11 +85,12 @@ def check_options(arguments: argparse.Namespace) -> None:
 
 
 def require_at_least(least: int, arguments: argparse.Namespace, *names: str) -> None:
-    """Refuse options below `least`.
+    """Refuse options below `least`; one that is not given is as it should be.
 
     Raises:
         InputError: names the option.
     """
     for name in names:
-        if (value := getattr(arguments, name)) < least:
+        value = getattr(arguments, name)
+        if value is not None and value < least:
             raise InputError(f"--{name} {value}: give a number of at least {least}")

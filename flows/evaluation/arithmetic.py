@@ -87,16 +87,16 @@ def _obstacle(
     """Why there is nothing to compare with, or None."""
     if plain is None:
         return f"{layout.folder.name} names no plain model to compare with (compare_with)"
-    name, remedy = plain.folder.name, f"make train MODEL={layout.folder.name}"
+    name, remedy = plain.folder.name, f"make train MODEL={plain.folder.name}"
     theirs = read_settings(plain)
     if theirs is None or not all(plain.network(x).is_file() for x in ("encoder", "decoder")):
-        return f"{name} has not been trained in {plain.folder.parent}; {remedy} trains both"
+        return f"{name} has not been trained in {plain.folder.parent}; {remedy} trains it"
     ours, others = settings.training(), theirs.training()
     different = [key for key in ours if key != "model" and ours[key] != others[key]]
     if different:
         return (
             f"{name} was trained with other settings than {layout.folder.name} "
-            f"({', '.join(different)}); {remedy} trains both alike"
+            f"({', '.join(different)}); {remedy}, with the same settings, trains it anew"
         )
     return None
 

@@ -29,10 +29,12 @@ from flows.artefacts.trained_model import (
 )
 from flows.layout import ModelLayout, cache_folder, data_layout, model_layout
 from flows.provenance import file_hash
+from flows.training.fresh_modules import modules_of_epochs
 from flows.training.validation_csv import require_energies, write_energies, write_examples
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import InputError, about
 from models.data.dataset import ModuleData, load_modules
+from models.data.geometry import Arrangement
 from models.data.normalisation import Normalisation, normalise
 from models.data.selection import double, drop_empty, mask_energies, mask_partials, quick, split
 from models.networks.econ_t_formats import DEFAULT_ELINKS
@@ -43,6 +45,7 @@ from reports.metrics import Evidence, Metric, read_metrics, with_provenance, wri
 VALIDATION_FRACTION = 0.2
 QUICK_MODULES = 5000
 LEAST_ENERGY_FRACTION = 0.05
+EPOCHS, BATCH, PATIENCE = 200, 500, 30  # where neither request nor record says anything else
 _BLOCK = 100_000  # modules
 
 
@@ -63,9 +66,10 @@ class TrainingRequest:
         rescale_input_to_max: divide charges by the module's maximum; else by the MSB of the sum.
         rescale_output_to_sum: decoded modules get the summed charge of their input.
         max_value: upper limit of decoded charges in CALQ counts; None for no limit.
-        epochs: passes over the training modules, at most.
-        batch: modules in one training step.
-        patience: epochs without a lower validation loss before training ends.
+        epochs: passes over the training modules, at most; None as the model's record says.
+        batch: modules in one training step; None as the record says.
+        patience: epochs without a lower validation loss before training ends; None as the record
+            says.
         seed: of initial weights, split and order of modules.
         quick: train on few modules, to try things out.
         occupancy_weights: each occupancy counts the same.
@@ -87,9 +91,9 @@ class TrainingRequest:
     rescale_input_to_max: bool = False
     rescale_output_to_sum: bool = False
     max_value: float | None = None
-    epochs: int = 200
-    batch: int = 500
-    patience: int = 30
+    epochs: int | None = None
+    batch: int | None = None
+    patience: int | None = None
     seed: int = 1
     quick: bool = False
     occupancy_weights: bool = False
@@ -114,16 +118,21 @@ def read_modules(request: TrainingRequest) -> ModuleData:
     )
     read = len(modules)
     with about(request.source):
-        modules = drop_empty(modules)
-        if request.mask_partials:
-            modules = mask_partials(modules)
-        if request.mask_energies:
-            modules = mask_energies(modules, minimum=LEAST_ENERGY_FRACTION)
-        if request.double:
-            modules = double(modules, request.seed)
+        modules = _selected(modules, request)
         if request.save_energies:
             require_energies(modules)
     print(f"{request.source}: {read} modules read, {len(modules)} used", flush=True)
+    return modules
+
+
+def _selected(modules: ModuleData, request: TrainingRequest) -> ModuleData:
+    modules = drop_empty(modules)
+    if request.mask_partials:
+        modules = mask_partials(modules)
+    if request.mask_energies:
+        modules = mask_energies(modules, minimum=LEAST_ENERGY_FRACTION)
+    if request.double:
+        modules = double(modules, request.seed)
     return modules
 
 
@@ -167,7 +176,7 @@ def make_model(request: TrainingRequest, spec: ModelSpec, modules: ModuleData) -
     """
     layout = model_layout(request.build, spec.name)
     stored = read_settings(layout)
-    settings = _settings(spec, modules, request)
+    settings = settings_of(spec, modules, request)
     validation = _validation_settings(modules, request)
     changed = _changes(stored, settings) if stored else []
     sample = _sample(modules, request)
@@ -199,7 +208,7 @@ def _load_networks(layout: ModelLayout) -> dict[str, Any]:
     return {part: load_network(file) for part, file in files.items() if file.is_file()}
 
 
-def _settings(spec: ModelSpec, modules: ModuleData, request: TrainingRequest) -> ModelSettings:
+def settings_of(spec: ModelSpec, modules: ModuleData, request: TrainingRequest) -> ModelSettings:
     """All that decides the trained weights, as it is kept beside them."""
     from models.training.losses import file_of_loss
 
@@ -212,19 +221,23 @@ def _settings(spec: ModelSpec, modules: ModuleData, request: TrainingRequest) ->
         elinks=request.elinks or DEFAULT_ELINKS,
         validation_fraction=VALIDATION_FRACTION,
         quick=request.quick,
-        occupancy_weights=request.occupancy_weights,
+        occupancy_weights=request.occupancy_weights or spec.occupancy_weights,
+        fresh_modules=spec.fresh_modules and _is_generated(request) and not request.quick,
         loss_hash=file_hash(loss_file) if loss_file else None,
         seed=request.seed,
-        epochs=request.epochs,
-        batch=request.batch,
-        patience=request.patience,
+        epochs=request.epochs or spec.epochs or EPOCHS,
+        batch=request.batch or spec.batch or BATCH,
+        patience=request.patience or spec.patience or PATIENCE,
     )
 
 
+def _is_generated(request: TrainingRequest) -> bool:
+    return request.source.resolve() == data_layout(request.build, None).generated_csv.resolve()
+
+
 def _data_settings(modules: ModuleData, request: TrainingRequest) -> DataSettings:
-    generated = data_layout(request.build, None)
-    is_generated = request.source.resolve() == generated.generated_csv.resolve()
-    data = generated if is_generated else data_layout(request.build, request.source)
+    generated = _is_generated(request)
+    data = data_layout(request.build, None if generated else request.source)
     return DataSettings(
         name=data.folder.name,
         hash=modules.content_hash,
@@ -285,32 +298,26 @@ def _train(
     request: TrainingRequest,
 ) -> _Trained:
     """Train one model; interrupted, it leaves a checkpoint from which the same call goes on."""
-    from models.data.augmentation import with_copies
     from models.networks.encoder import build_networks
-    from models.quality.quality import occupancy
     from models.training.losses import get_loss, ignores_sum
-    from models.training.training import (
-        TrainingSettings,
-        make_reproducible,
-        occupancy_weights,
-        train,
-    )
+    from models.training.training import TrainingSettings, make_reproducible, train
 
-    calq = sample.training.calq
-    if spec.copies:
-        calq = with_copies(calq, spec.copies, request.seed)
+    assert settings.epochs and settings.batch and settings.patience
+    given = _training_sample(sample.training, spec, settings, request.seed)
+    held_back = _training_sample(sample.validation, spec, settings, None)
     how = TrainingSettings(
         seed=request.seed,
-        epochs=request.epochs,
-        batch=request.batch,
-        patience=request.patience,
+        epochs=settings.epochs,
+        batch=settings.batch,
+        patience=settings.patience,
         optimizer=spec.optimizer,
         learning_rate=spec.learning_rate,
         schedule=spec.schedule,
     )
     print(
-        f"training {spec.name} on {len(calq)} modules, {len(sample.validation)} for validation, "
-        f"loss {spec.loss}",
+        f"training {spec.name} on {len(given.images)} modules"
+        f"{', new ones in each epoch' if settings.fresh_modules else ''}, "
+        f"{len(sample.validation)} for validation, loss {spec.loss}",
         flush=True,
     )
     if ignores_sum(spec.loss) and settings.charge_scale is ChargeScale.NETWORK:
@@ -323,18 +330,59 @@ def _train(
     history = train(
         networks.autoencoder,
         get_loss(spec.loss, spec.arrangement),
-        _images(calq, settings),
-        _images(sample.validation.calq, settings),
+        given.images,
+        held_back.images,
         how,
-        weights=occupancy_weights(occupancy(calq)) if request.occupancy_weights else None,
+        targets=None if given.targets is None else (given.targets, held_back.targets),
+        weights=given.weights,
+        fresh=_fresh_samples(sample, spec, settings, request) if settings.fresh_modules else None,
         checkpoint=layout.checkpoint,
         identity=json.dumps({**settings.training(), "epochs": None}, sort_keys=True),
-        on_progress=_progress_printer(layout, how.epochs),
+        on_progress=progress_printer(layout, how.epochs),
     )
     return _Trained({part: getattr(networks, part) for part in PARTS}, history)
 
 
-def _images(calq: npt.NDArray[np.float32], settings: ModelSettings) -> npt.NDArray[np.float32]:
+def _training_sample(
+    modules: ModuleData, spec: ModelSpec, settings: ModelSettings, copies_seed: int | None
+) -> Any:
+    """What `models.training.training.train` takes of these modules; None adds no copies."""
+    from models.data.augmentation import with_copies
+    from models.quality.quality import occupancy
+    from models.training.losses import ignores_sum
+    from models.training.training import Sample, occupancy_weights
+
+    calq = modules.calq
+    if spec.copies and copies_seed is not None:
+        calq = with_copies(calq, spec.copies, copies_seed)
+    targets = None
+    if spec.decoder and not ignores_sum(spec.loss):
+        targets = share_images(calq, settings.input_arrangement)
+    weights = occupancy_weights(occupancy(calq)) if settings.occupancy_weights else None
+    return Sample(model_images(calq, settings), targets, weights)
+
+
+def _fresh_samples(
+    sample: _Sample, spec: ModelSpec, settings: ModelSettings, request: TrainingRequest
+) -> Callable[[int], Any]:
+    """As many generated modules for each epoch as there are for training, selected alike."""
+    assert settings.epochs is not None
+    modules = modules_of_epochs(len(sample.training), request.seed, settings.epochs)
+
+    def of_epoch(epoch: int) -> Any:
+        return _training_sample(_selected(modules(epoch), request), spec, settings, request.seed)
+
+    return of_epoch
+
+
+def share_images(
+    calq: npt.NDArray[np.float32], arrangement: Arrangement
+) -> npt.NDArray[np.float32]:
+    """What a decoder that gives shares is to give for these modules, none of them empty."""
+    return arrangement.to_images(calq / calq.sum(axis=1, keepdims=True))
+
+
+def model_images(calq: npt.NDArray[np.float32], settings: ModelSettings) -> npt.NDArray[np.float32]:
     """What the network reads for these modules; made in blocks, which spares memory."""
     arrangement = settings.input_arrangement
     images = np.empty((len(calq), *arrangement.shape), dtype=np.float32)
@@ -344,7 +392,7 @@ def _images(calq: npt.NDArray[np.float32], settings: ModelSettings) -> npt.NDArr
     return images
 
 
-def _progress_printer(layout: ModelLayout, epochs: int) -> Callable[[Any], None]:
+def progress_printer(layout: ModelLayout, epochs: int) -> Callable[[Any], None]:
     """Prints how training starts, then a line for each epoch; `*` marks the best so far."""
     started = False
 
@@ -440,7 +488,7 @@ def _constant_latents(encoder: Any, modules: ModuleData, settings: ModelSettings
     from models.networks.inference import outputs_of
     from models.training.training import constant_latents
 
-    latents = outputs_of(encoder, _images(modules.calq, settings))
+    latents = outputs_of(encoder, model_images(modules.calq, settings))
     constant = constant_latents(latents)
     if constant:
         print(

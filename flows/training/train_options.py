@@ -7,7 +7,14 @@ from typing import Any
 
 from flows.command_line.options import require_at_least
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
-from flows.training.train_models import LEAST_ENERGY_FRACTION, QUICK_MODULES, TrainingRequest
+from flows.training.train_models import (
+    BATCH,
+    EPOCHS,
+    LEAST_ENERGY_FRACTION,
+    PATIENCE,
+    QUICK_MODULES,
+    TrainingRequest,
+)
 from hw.foundation.errors import InputError, about
 from models.networks.econ_t_formats import DEFAULT_ELINKS, LATENT_BITS_OF_ELINKS
 from models.networks.zoo import ModelSpec, compared_spec, load_model_spec, model_names
@@ -114,26 +121,28 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         "--epochs",
         "--epoch",
         type=int,
-        default=200,
         metavar="EPOCHS",
-        help="passes over the training modules, at most",
+        help=f"passes over the training modules, at most; default: the model's own, else {EPOCHS}",
     )
     group.add_argument(
-        "--batch", type=int, default=500, metavar="MODULES", help="modules in one training step"
+        "--batch",
+        type=int,
+        metavar="MODULES",
+        help=f"modules in one training step; default: the model's own, else {BATCH}",
     )
     group.add_argument(
         "--patience",
         type=int,
-        default=30,
         metavar="EPOCHS",
-        help="epochs without a lower validation loss before training ends",
+        help="epochs without a lower validation loss before training ends; default: the model's "
+        f"own, else {PATIENCE}",
     )
     group.add_argument(
         "--seed", type=int, default=1, help="seed of initial weights, split and order of modules"
     )
     group.add_argument(
         "--loss",
-        help="loss: weightedMSE, telescopeMSE, sinkhorn, "
+        help="loss: weightedMSE, telescopeMSE, sinkhorn, sinkhorn_divergence, "
         "emd_cnn:FILE (of flows emd-cnn), or a Keras loss; default: the models' own",
     )
     group.add_argument(
@@ -251,19 +260,16 @@ def request_of(arguments: argparse.Namespace) -> TrainingRequest:
 def specs_of(arguments: argparse.Namespace) -> list[ModelSpec]:
     """The zoo's records of the models asked for, with what the options change in them.
 
-    Where models are trained, one that a model of them is compared with comes before it.
-
     Raises:
-        InputError: an unknown model or loss, or an option that does not suit a model.
+        InputError: an unknown model or loss, an option that does not suit a model, or a model that
+            names one to be compared with which it cannot be compared with.
     """
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
     specs: dict[str, ModelSpec] = {}
     for name in names or model_names():
         spec = load_model_spec(name)
-        compared = None if arguments.evalOnly else compared_spec(spec)
-        for found in (compared, spec):
-            if found:
-                specs.setdefault(found.name, _changed(found, arguments))
+        compared_spec(spec)
+        specs.setdefault(spec.name, _changed(spec, arguments))
     return list(specs.values())
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from models.data.geometry import TRIGGER_CELLS
+from models.data.geometry import TRIGGER_CELLS, Arrangement
 from models.keras_backend import keras, qkeras
 from models.networks.conv_mask import KeptPixels
 from models.networks.econ_t_encoder import build_econ_t_encoder
@@ -29,10 +29,17 @@ from models.networks.number_formats import (
     output_format,
     weight_formats,
 )
-from models.networks.zoo import Convolution, ModelSpec, NumberFormat, Quantisation
+from models.networks.zoo import (
+    Convolution,
+    DenseDecoder,
+    ModelSpec,
+    NumberFormat,
+    Quantisation,
+)
 
 __all__ = [
     "Networks",
+    "build_dense_decoder",
     "build_networks",
     "custom_objects",
     "input_format",
@@ -71,7 +78,10 @@ def build_networks(spec: ModelSpec) -> Networks:
     """
     chip = spec.econ_t
     encoder = build_econ_t_encoder(chip.latent_bits) if chip else _build_encoder(spec)
-    decoder = _build_dense_decoder(spec) if spec.decoder else _build_mirror(spec)
+    if spec.decoder:
+        decoder = build_dense_decoder(spec.decoder, spec.latent, spec.image)
+    else:
+        decoder = _build_mirror(spec)
     autoencoder = keras.Model(encoder.input, decoder(encoder.output), name="autoencoder")
     return Networks(encoder, decoder, autoencoder)
 
@@ -187,15 +197,14 @@ def _build_mirror(spec: ModelSpec) -> keras.Model:
     return keras.Model(latents, images, name="decoder")
 
 
-def _build_dense_decoder(spec: ModelSpec) -> keras.Model:
-    """Latents to images whose pixels are the trigger cells' shares of the charge."""
-    assert spec.decoder is not None
-    latents = x = keras.layers.Input((spec.latent,), name="decoder_input")
-    for index, width in enumerate(spec.decoder.widths):
-        x = keras.layers.Dense(width, spec.decoder.activation, name=f"de_dense_{index}")(x)
+def build_dense_decoder(record: DenseDecoder, latent_count: int, image: Arrangement) -> keras.Model:
+    """Latents (n, latent_count) to images (n, *image.shape) of the trigger cells' shares of the
+    charge, with random weights."""
+    latents = x = keras.layers.Input((latent_count,), name="decoder_input")
+    for index, width in enumerate(record.widths):
+        x = keras.layers.Dense(width, record.activation, name=f"de_dense_{index}")(x)
     shares = keras.layers.Dense(TRIGGER_CELLS, "softmax", name="decoder_shares")(x)
     # a fixed matrix, since every tool that reads the network knows dense layers
-    image = spec.image
     shown = image.to_images(np.eye(TRIGGER_CELLS, dtype=np.float32)).reshape(TRIGGER_CELLS, -1)
     to_pixels = keras.layers.Dense(
         shown.shape[1], use_bias=False, trainable=False, name="decoder_pixels"

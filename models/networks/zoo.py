@@ -177,13 +177,17 @@ class ModelSpec(StrictRecord):
         optimizer: a Keras optimizer by name.
         learning_rate: of the optimizer; its own default where null.
         schedule: of the learning rate over the epochs: `constant`, or `cosine`, falling to 0.
+        epochs, batch, patience: of the training (models.training.training.TrainingSettings), where
+            the command line says nothing else; null for the command line's own defaults.
+        fresh_modules: each epoch trains on newly generated modules, where the data are generated.
+        occupancy_weights: modules are weighted so that each occupancy counts the same.
         conv_mask: whether only those pixels of the last feature map feed the dense layers that
             hold a trigger cell; the convolutions must then keep the image's size.
         copies: data augmentation, or null.
         quantisation: number formats of the encoder, or null for a floating-point one.
         econ_t: the ECON-T's own arithmetic in place of `quantisation`, or null.
-        compare_with: a model of the zoo, quantised and of the same topology, that is trained along
-            with this one, to measure what it loses when the chip runs it; or null.
+        compare_with: a model of the zoo, quantised and of the same topology; where it has been
+            trained too, the evaluation tells what it loses when the chip runs it.  Or null.
     """
 
     name: Annotated[str, Field(pattern=MODEL_NAME)]
@@ -198,6 +202,11 @@ class ModelSpec(StrictRecord):
     optimizer: str = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Literal["constant", "cosine"] = "constant"
+    epochs: PositiveInt | None = None
+    batch: PositiveInt | None = None
+    patience: PositiveInt | None = None
+    fresh_modules: bool = False
+    occupancy_weights: bool = False
     conv_mask: bool = False
     copies: Copies | None = None
     quantisation: Quantisation | None = None

@@ -99,6 +99,21 @@ class History:
         return {**curves, "best_epoch": self.best + 1}
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Modules to train on.
+
+    Attributes:
+        images: what the network reads, shape (n, *image).
+        targets: what it shall give for them; None for the images themselves.
+        weights: importance of each module in the loss, shape (n,); None for equal ones.
+    """
+
+    images: Images
+    targets: Images | None = None
+    weights: npt.NDArray[np.float32] | None = None
+
+
 def make_reproducible(seed: int) -> None:
     """Make what follows in this process depend on `seed` alone: call before building networks."""
     keras.utils.set_random_seed(seed)
@@ -114,6 +129,7 @@ def train(
     *,
     targets: tuple[Images, Images] | None = None,
     weights: npt.NDArray[np.float32] | None = None,
+    fresh: Callable[[int], Sample] | None = None,
     checkpoint: Path | None = None,
     identity: str = "",
     on_progress: Callable[[History], None] = lambda history: None,
@@ -128,6 +144,8 @@ def train(
         targets: what the network shall give for the training images and for the validation
             images; None for the images themselves.
         weights: importance of each training module in the loss, shape (n,); None for equal ones.
+        fresh: gives the modules of each epoch, counted from 0, in place of those given here:
+            always the same ones for the same epoch.
         checkpoint: file written after every epoch; where it exists and carries the same `identity`
             and settings (but for `epochs`, with a constant rate), training goes on from it.
         identity: names all else that must be equal for going on: model, data, loss, selection.
@@ -159,8 +177,6 @@ def train(
             f"{checkpoint}: this training has come to epoch {len(history.epochs)} already; ask for "
             "as many epochs or more, or delete this checkpoint to train afresh"
         )
-    if weights is None:
-        weights = np.ones(len(images), dtype=np.float32)
     expected, validation_expected = targets or (images, validation_images)
     validation_weights = np.ones(len(validation_images), dtype=np.float32)
     on_progress(history)
@@ -168,6 +184,12 @@ def train(
         start = time.perf_counter()
         number = len(history.epochs)
         optimizer.learning_rate = learning_rate * settings.rate_factor(number)
+        if fresh:
+            sample = fresh(number)
+            images, weights = sample.images, sample.weights
+            expected = images if sample.targets is None else sample.targets
+        if weights is None:
+            weights = np.ones(len(images), dtype=np.float32)
         order = np.random.default_rng((settings.seed, number)).permutation(len(images))
         loss_value = train_pass(images, expected, weights, order)
         val_loss = test_pass(validation_images, validation_expected, validation_weights, None)

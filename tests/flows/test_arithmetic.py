@@ -198,15 +198,23 @@ def options(*words: str):
     return parser.parse_args(words)
 
 
-def test_the_plain_model_is_trained_first_and_once():
-    specs = specs_of(options("--models", f"{MODEL},{PLAIN},{MODEL}"))
+def test_each_model_is_trained_once_and_the_compared_one_only_when_asked_for():
+    specs = specs_of(options("--models", f"{PLAIN},{MODEL},{PLAIN}"))
     assert [spec.name for spec in specs] == [PLAIN, MODEL]
-    assert [s.name for s in specs_of(options("--models", MODEL, "--evalOnly"))] == [MODEL]
+    assert [spec.name for spec in specs_of(options("--models", MODEL))] == [MODEL]
+
+
+def test_what_cannot_be_compared_is_told_before_training(tmp_path):
+    text = "label: x\narrangement: 8x8\nconvolutions: [{filters: 8, kernel: 3, stride: 2}]\n"
+    (tmp_path / "own.yaml").write_text(text + "econ_t: {}\ncompare_with: 8x8_c8_S2_tele\n")
+    with pytest.raises(InputError, match="differs in quantisation"):
+        specs_of(options("--models", str(tmp_path / "own.yaml")))
 
 
 @pytest.mark.parametrize(("elinks", "bits"), [(2, 3), (3, 5), (4, 7), (5, 9)])
 def test_elinks_set_the_latents_of_both(elinks, bits):
-    plain, exact = specs_of(options("--models", MODEL, "--nElinks", str(elinks)))
+    both = options("--models", f"{PLAIN},{MODEL}", "--nElinks", str(elinks))
+    plain, exact = specs_of(both)
     assert exact.econ_t.elinks == elinks and exact.econ_t.latent_bits == bits
     assert plain.quantisation.latent.total == bits
 
@@ -263,7 +271,17 @@ def test_training_and_evaluating_a_model_of_the_chip(tmp_path, capsys):
     build = ["--build", str(tmp_path)]
     assert main(["data", *build, "--events", "3000"]) == 0
     data = str(data_layout(tmp_path, None).generated_csv)
-    train = ["train", "-i", data, "-o", str(tmp_path), "--models", MODEL, "--epochs", "2"]
+    train = [
+        "train",
+        "-i",
+        data,
+        "-o",
+        str(tmp_path),
+        "--models",
+        f"{PLAIN},{MODEL}",
+        "--epochs",
+        "2",
+    ]
     assert main([*train, "--trainOnly"]) == 0
     assert main(["evaluate", *build, "--model", MODEL]) == 0
     found = measured(tmp_path)

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from flows.__main__ import main
+from flows.artefacts.settings import NewDecoderSettings
 from flows.layout import model_layout
 from flows.stages import STAGES, Scope
 from tests.flows.trained import trained_settings
@@ -86,6 +87,24 @@ def test_an_imported_encoder_goes_on_to_hardware_and_is_never_trained(tmp_path: 
     assert "flows train" not in planned
     layout.settings.write_text(trained_settings().to_json())
     assert "flows train" in make("-n", "rtl", "MODEL=m", f"BUILD={tmp_path}").stdout
+    new_decoder = NewDecoderSettings(
+        encoder_of="x", encoder_hash="0", decoder={"widths": [8]}, loss="sinkhorn_divergence",
+        epochs=1, batch=1, seed=1,
+    )  # fmt: skip
+    layout.settings.write_text(trained_settings(new_decoder=new_decoder).to_json())
+    assert "flows train" not in make("-n", "rtl", "MODEL=m", f"BUILD={tmp_path}").stdout
+
+
+def test_the_recipe_of_a_model_gives_the_epochs_that_make_is_not_told(tmp_path: Path) -> None:
+    def training(*settings: str) -> str:
+        planned = make("-n", "train", f"BUILD={tmp_path}", *settings).stdout
+        return next(line for line in planned.splitlines() if "flows train" in line)
+
+    own = tmp_path / "own.yaml"
+    own.write_text("label: x\narrangement: 8x8\nepochs: 3\n")
+    assert "--epochs" not in training(f"MODEL={own}")
+    assert "--epochs 7 " in training(f"MODEL={own}", "EPOCHS=7")
+    assert "--epochs 10 " in training("MODEL=8x8_c8_S2_qK")
 
 
 def test_an_unfit_python_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ import pandas as pd
 import pytest
 
 from flows.__main__ import main
-from flows.layout import ModelLayout
-from flows.training.train_options import add_arguments, check, specs_of
+from flows.artefacts.settings import ModelSettings
+from flows.layout import ModelLayout, data_layout
+from flows.training.train_models import settings_of
+from flows.training.train_options import add_arguments, check, request_of, specs_of
 from hw.foundation.errors import InputError
+from models.data.generator import generate_modules
 from reports.metrics import read_metrics
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -62,6 +65,32 @@ def test_the_command_lines_of_the_reference_readme_are_understood() -> None:
         assert found.noHeader
         assert found.inputFile == Path("data/nElinks_5")
         assert [spec.name for spec in specs_of(found)] == [model]
+
+
+def test_the_recipe_decides_what_the_command_line_leaves_open(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "label: x\narrangement: 8x8\nepochs: 3\npatience: 2\noccupancy_weights: true\n"
+        "fresh_modules: true\n"
+    )
+    modules = generate_modules(10, seed=1)
+
+    def decided(name: str, *words: str) -> ModelSettings:
+        found = options("--models", name, "-o", str(tmp_path), *words)
+        check(found)
+        return settings_of(specs_of(found)[0], modules, request_of(found))
+
+    generated = ("-i", str(data_layout(tmp_path, None).generated_csv))
+    recipe = decided(str(own), *generated)
+    assert (recipe.epochs, recipe.batch, recipe.patience) == (3, 500, 2)
+    assert recipe.occupancy_weights and recipe.fresh_modules
+    changed = decided(str(own), *generated, "--epochs", "5", "--batch", "64")
+    assert (changed.epochs, changed.batch, changed.patience) == (5, 64, 2)
+    assert not decided(str(own), "-i", str(tmp_path / "given.csv")).fresh_modules
+    assert not decided(str(own), *generated, "--quickTrain").fresh_modules
+    reference = decided("8x8_c8_S2_qK")
+    assert (reference.epochs, reference.batch, reference.patience) == (200, 500, 30)
+    assert not reference.occupancy_weights and not reference.fresh_modules
 
 
 def test_epoch_is_a_name_of_its_own_not_an_abbreviation() -> None:

@@ -20,6 +20,7 @@ from models.training.losses import get_loss
 from models.training.training import (
     Epoch,
     History,
+    Sample,
     TrainingSettings,
     constant_latents,
     make_reproducible,
@@ -124,6 +125,50 @@ def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(
     assert seen == [2, 3, 4]
     assert digest(resumed) == digest(straight)
     assert [e.loss for e in history.epochs] == [e.loss for e in expected.epochs]
+
+
+def test_fresh_modules_are_asked_for_once_an_epoch_and_resumed(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def modules_of(epoch: int) -> Sample:
+        asked.append(epoch)
+        images = np.random.default_rng(epoch).random((600, 8, 8, 1)).astype(np.float32)
+        return Sample(images, weights=np.linspace(0, 2, 600, dtype=np.float32))
+
+    straight, resumed = fresh(), fresh()
+    expected = train(straight, LOSS, IMAGES, VALIDATION, settings(), fresh=modules_of)
+    assert asked == [0, 1, 2, 3]
+
+    def interrupt(history: History) -> None:
+        if len(history.epochs) == 2:
+            raise KeyboardInterrupt
+
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            fresh(), LOSS, IMAGES, VALIDATION, settings(),
+            fresh=modules_of, checkpoint=checkpoint, on_progress=interrupt,
+        )  # fmt: skip
+    asked.clear()
+    history = train(
+        resumed, LOSS, IMAGES, VALIDATION, settings(), fresh=modules_of, checkpoint=checkpoint
+    )
+    assert asked == [2, 3]
+    assert digest(resumed) == digest(straight)
+    assert [epoch.loss for epoch in history.epochs] == [epoch.loss for epoch in expected.epochs]
+
+
+def test_fresh_modules_may_have_targets_of_their_own() -> None:
+    def modules_of(epoch: int) -> Sample:
+        return Sample(IMAGES, targets=np.zeros_like(IMAGES))
+
+    network = fresh()
+    zeros = np.zeros_like(VALIDATION)
+    train(
+        network, LOSS, IMAGES, VALIDATION, settings(30, learning_rate=0.1),
+        targets=(IMAGES, zeros), fresh=modules_of,
+    )  # fmt: skip
+    assert float(np.abs(network(VALIDATION)).max()) < 0.05
 
 
 def test_a_cosine_schedule_falls_to_nearly_nothing_and_is_resumed(tmp_path: Path) -> None:
