@@ -103,7 +103,7 @@ class _Foreign:
 
 
 def _load(arguments: argparse.Namespace) -> _Foreign:
-    from models.networks.encoder import load_foreign
+    from models.networks.network_files import load_foreign
 
     encoder = load_foreign(arguments.architecture, arguments.weights)
     arrangement = _arrangement(encoder, arguments)
@@ -220,7 +220,7 @@ def _remaining_stages(
     layout: ModelLayout, foreign: _Foreign, arguments: argparse.Namespace
 ) -> None:
     """As `make report` does; then, for a quantised encoder, ask that the C-simulation passed."""
-    from models.networks.encoder import is_quantised
+    from models.networks.number_formats import is_quantised
 
     if not data_layout(arguments.build, arguments.data).metrics.is_file():
         prepare_validation_data(validation_source(arguments))

@@ -83,7 +83,7 @@ def foreign(tmp_path: Path) -> Foreign:
 def test_an_encoder_is_laid_as_the_training_would(
     foreign: Foreign, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
 
     assert foreign.run() == 0
     assert "6 golden vectors" in capsys.readouterr().out

@@ -1,7 +1,6 @@
 """Training as another module calls it: a typed request, a record that is in no zoo."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
