@@ -27,7 +27,6 @@ from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.data.normalisation import Normalisation
 
 _ENCODER, _DECODER = "encoder_", "decoder_"
-_WEIGHT_SUFFIXES = (".hdf5", ".h5")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,10 +143,12 @@ def _require_shapes(file: Path, *pairs: tuple[Any, tuple[int, ...], str, str]) -
 
 
 def _sibling_decoder(architecture: Path) -> tuple[Path, Path] | None:
+    from models.networks.network_files import WEIGHT_SUFFIXES
+
     if not architecture.name.startswith(_ENCODER):
         return None
     json = architecture.with_name(_DECODER + architecture.name.removeprefix(_ENCODER))
-    weights = [json.with_suffix(suffix) for suffix in _WEIGHT_SUFFIXES]
+    weights = [json.with_suffix(suffix) for suffix in WEIGHT_SUFFIXES]
     found = next((file for file in weights if file.is_file()), None)
     if json.is_file() and found:
         return json, found
