@@ -47,7 +47,7 @@ def chip_encoder(of_model: ModelLayout) -> tuple[Any, "EncoderWeights"]:
     encoder_file = trained_encoder(of_model)
 
     from models.networks.econ_t_encoder import has_chip_arithmetic
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
     from testbench.econ_t.keras_encoder import weights_of
 
     encoder = load_network(encoder_file)

@@ -150,5 +150,5 @@ def read_settings(layout: ModelLayout) -> ModelSettings | None:
     """
     if not layout.settings.is_file():
         return None
-    remedy = f"delete {layout.train} and train anew"
+    remedy = f"delete {layout.train}, then train or import the model anew"
     return load_json_record(layout.settings, ModelSettings, remedy)

@@ -51,7 +51,7 @@ def staged(layout: ModelLayout, *, keep: bool = False) -> Iterator[Staging]:
 def write_networks(staging: Staging, networks: Mapping[str, Any]) -> None:
     """Write the networks by part, and the integer codes of the encoder's quantised weights."""
     from models.keras_backend import keras
-    from models.networks.encoder import integer_weights
+    from models.networks.number_formats import integer_weights
 
     layout, at = staging.layout, staging.at
     for part, network in networks.items():
@@ -102,7 +102,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def formats_of(encoder: Any) -> dict[str, str]:
     """Fixed-point formats of the encoder: `input`, `output`, and of each weight array by name;
     empty for a floating-point one."""
-    from models.networks.encoder import input_format, output_format, weight_formats
+    from models.networks.number_formats import input_format, output_format, weight_formats
 
     formats = {"input": input_format(encoder), "output": output_format(encoder)}
     known = {name: number for name, number in formats.items() if number is not None}

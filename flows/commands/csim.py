@@ -112,7 +112,7 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     print(f"compiling {layout.hls}", file=sys.stderr, flush=True)
     simulator = compile_project(layout.hls, project, layout.csim)
 
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
 
     encoder = load_network(trained_encoder(design.model))
     groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)

@@ -43,7 +43,7 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     rtl = generated_design(design)
     netlist = mapped_netlist(mapped_folder(design, GENERATED), rtl.top, library)
 
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
 
     encoder = load_network(trained_encoder(design.model))
     groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)

@@ -27,7 +27,6 @@ USUAL_OUTPUTS = ("encoded_vector/Relu", "decoder_output/Sigmoid")
 TOLERANCE = 1e-5  # of a floating-point network's outputs: other programs sum in other orders
 
 _VECTORS = 256  # run through every form
-_WEIGHT_SUFFIXES = (".hdf5", ".h5")
 _FORMS = ("frozen", "saved_model", "onnx")
 
 
@@ -107,7 +106,7 @@ def _trained(layout: ModelLayout) -> list[_Source]:
 
 
 def _foreign(files: list[Path]) -> list[_Source]:
-    from models.networks.network_files import load_foreign, load_network
+    from models.networks.network_files import WEIGHT_SUFFIXES, load_foreign, load_network
 
     sources: list[_Source] = []
     rest = list(files)
@@ -115,10 +114,10 @@ def _foreign(files: list[Path]) -> list[_Source]:
         file = rest.pop(0)
         used = [file]
         if file.suffix == ".json":
-            if not rest or rest[0].suffix not in _WEIGHT_SUFFIXES:
+            if not rest or rest[0].suffix not in WEIGHT_SUFFIXES:
                 raise InputError(
                     f"{file}: holds no weights; give the HDF5 file of its weights "
-                    f"({' or '.join(_WEIGHT_SUFFIXES)}) right after it"
+                    f"({' or '.join(WEIGHT_SUFFIXES)}) right after it"
                 )
             used.append(rest.pop(0))
             network = load_foreign(*used)

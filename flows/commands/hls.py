@@ -34,7 +34,7 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     layout, encoder_file = design.target, trained_encoder(design.model)
     _discard(layout)
     from models.networks.econ_t_encoder import has_chip_arithmetic
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
 
     encoder = load_network(encoder_file)
     _require_fixed_point(encoder)

@@ -27,7 +27,6 @@ from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.data.normalisation import Normalisation
 
 _ENCODER, _DECODER = "encoder_", "decoder_"
-_WEIGHT_SUFFIXES = (".hdf5", ".h5")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +102,7 @@ class _Foreign:
 
 
 def _load(arguments: argparse.Namespace) -> _Foreign:
-    from models.networks.encoder import load_foreign
+    from models.networks.network_files import load_foreign
 
     encoder = load_foreign(arguments.architecture, arguments.weights)
     arrangement = _arrangement(encoder, arguments)
@@ -144,10 +143,12 @@ def _require_shapes(file: Path, *pairs: tuple[Any, tuple[int, ...], str, str]) -
 
 
 def _sibling_decoder(architecture: Path) -> tuple[Path, Path] | None:
+    from models.networks.network_files import WEIGHT_SUFFIXES
+
     if not architecture.name.startswith(_ENCODER):
         return None
     json = architecture.with_name(_DECODER + architecture.name.removeprefix(_ENCODER))
-    weights = [json.with_suffix(suffix) for suffix in _WEIGHT_SUFFIXES]
+    weights = [json.with_suffix(suffix) for suffix in WEIGHT_SUFFIXES]
     found = next((file for file in weights if file.is_file()), None)
     if json.is_file() and found:
         return json, found
@@ -220,7 +221,7 @@ def _remaining_stages(
     layout: ModelLayout, foreign: _Foreign, arguments: argparse.Namespace
 ) -> None:
     """As `make report` does; then, for a quantised encoder, ask that the C-simulation passed."""
-    from models.networks.encoder import is_quantised
+    from models.networks.number_formats import is_quantised
 
     if not data_layout(arguments.build, arguments.data).metrics.is_file():
         prepare_validation_data(validation_source(arguments))

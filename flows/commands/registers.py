@@ -208,7 +208,8 @@ def _trained_weights(build: Path, model: str) -> tuple["EncoderWeights", int]:
         InputError: no such model, or one that the chip cannot run.
     """
     from models.networks.econ_t_encoder import has_chip_arithmetic
-    from models.networks.encoder import load_network, output_format
+    from models.networks.network_files import load_network
+    from models.networks.number_formats import output_format
     from testbench.econ_t.keras_encoder import weights_of
 
     layout = model_layout(build, model)

@@ -63,7 +63,7 @@ def _generate(design: DesignLayout, target: Target) -> GeneratedRtl:
     project = hls_project(design)
     print(f"making logic of {encoder_file}", file=sys.stderr, flush=True)
 
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
 
     network, formats = for_hls4ml(load_network(encoder_file))
     start = time.perf_counter()

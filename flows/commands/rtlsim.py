@@ -67,7 +67,7 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     print(f"compiling {layout.rtl} with Verilator", file=sys.stderr, flush=True)
     simulator = compile_design(simulated_design(rtl, layout.rtl), layout.rtlsim / "simulator")
 
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
 
     encoder = load_network(trained_encoder(design.model))
     groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)

@@ -88,7 +88,7 @@ def _vectors(
     of_model: ModelLayout, project: HlsProject, count: int, seed: int
 ) -> tuple[list[list[float]], list[list[float]]]:
     """Inputs of the bench and what Keras gives for them, one row a vector."""
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
     from testbench.vectors import reference
 
     encoder = load_network(trained_encoder(of_model))

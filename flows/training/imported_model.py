@@ -29,7 +29,7 @@ from models.networks.zoo import MODEL_NAME
 from reports.catalogue import records
 from reports.metrics import Evidence, with_provenance, write_metrics
 
-EVENTS = 120_000  # more than the 100,000 vectors of the C-simulation, some modules being empty
+VALIDATION_EVENTS = 120_000  # of which more than the C-simulation's 100,000 vectors have charge
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def add_validation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--events",
         type=int,
-        default=EVENTS,
+        default=VALIDATION_EVENTS,
         metavar="MODULES",
         help="modules to generate, where --data is not given",
     )

@@ -106,8 +106,9 @@ def train_new_decoder(request: DecoderRequest) -> list[Metric]:
             the new model holds another one.
     """
     from models.keras_backend import keras
-    from models.networks.encoder import build_dense_decoder, load_network
+    from models.networks.encoder import build_dense_decoder
     from models.networks.inference import outputs_of
+    from models.networks.network_files import load_network
     from models.training.losses import get_loss
     from models.training.training import Sample, TrainingSettings, make_reproducible, train
 
@@ -254,8 +255,8 @@ def _gain(
     old: ModelLayout, before: ModelSettings, result: _Result, validation: _Encoded
 ) -> dict[str, float | int | None]:
     """Mean distance of the first held-back modules with the decoder it had and with the new one."""
-    from models.networks.encoder import load_network
     from models.networks.inference import outputs_of
+    from models.networks.network_files import load_network
     from models.quality.emd import emd
 
     calq, latents = validation.modules.calq[:MEASURED], validation.latents[:MEASURED]

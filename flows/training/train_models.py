@@ -202,7 +202,7 @@ def make_model(request: TrainingRequest, spec: ModelSpec, modules: ModuleData) -
 
 
 def _load_networks(layout: ModelLayout) -> dict[str, Any]:
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
 
     files = {part: layout.network(part) for part in PARTS}
     return {part: load_network(file) for part, file in files.items() if file.is_file()}

@@ -37,8 +37,8 @@ def write_examples(
     verify_decoded_calQ.csv: the same as charges in CALQ counts, rescaled and limited as told.
     The numbers have the digits that float32 needs.
     """
-    from models.networks.encoder import output_format
     from models.networks.inference import outputs_of
+    from models.networks.number_formats import output_format
 
     image = ARRANGEMENTS[arrangement]
     images = image.to_images(normalise(modules.calq, normalisation)[0])

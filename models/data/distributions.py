@@ -104,11 +104,6 @@ def distributions(calq: npt.NDArray) -> dict[str, Distribution]:
     return found
 
 
-def histograms(calq: npt.NDArray) -> dict[str, npt.NDArray[np.int64]]:
-    """The counts of `distributions` alone, shape (50,) each."""
-    return {name: distribution.counts for name, distribution in distributions(calq).items()}
-
-
 def total_variation(counts: npt.ArrayLike, reference: npt.ArrayLike) -> float:
     """Total-variation distance of two histograms with the same bins, each normalised to sum 1.
 
@@ -125,17 +120,6 @@ def total_variation(counts: npt.ArrayLike, reference: npt.ArrayLike) -> float:
         if values.min(initial=0) < 0 or values.sum() <= 0:
             raise ValueError("a histogram needs counts >= 0 with a sum above 0")
     return float(0.5 * np.abs(ours / ours.sum() - theirs / theirs.sum()).sum())
-
-
-def distances(calq: npt.NDArray) -> dict[str, float]:
-    """Distance of each distribution from the published ttbar one, all modules counted.
-
-    Modules outside a histogram's range form one more class, so that none escapes the comparison.
-    """
-    return {
-        name: total_variation(found.all_modules(), PUBLISHED[name].all_modules())
-        for name, found in distributions(calq).items()
-    }
 
 
 def _log10(values: npt.NDArray) -> npt.NDArray[np.float64]:

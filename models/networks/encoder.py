@@ -16,19 +16,6 @@ from models.data.geometry import TRIGGER_CELLS, Arrangement
 from models.keras_backend import keras, qkeras
 from models.networks.conv_mask import KeptPixels
 from models.networks.econ_t_encoder import build_econ_t_encoder
-from models.networks.network_files import (
-    custom_objects,
-    load_architecture,
-    load_foreign,
-    load_network,
-)
-from models.networks.number_formats import (
-    input_format,
-    integer_weights,
-    is_quantised,
-    output_format,
-    weight_formats,
-)
 from models.networks.zoo import (
     Convolution,
     DenseDecoder,
@@ -36,21 +23,6 @@ from models.networks.zoo import (
     NumberFormat,
     Quantisation,
 )
-
-__all__ = [
-    "Networks",
-    "build_dense_decoder",
-    "build_networks",
-    "custom_objects",
-    "input_format",
-    "integer_weights",
-    "is_quantised",
-    "load_architecture",
-    "load_foreign",
-    "load_network",
-    "output_format",
-    "weight_formats",
-]
 
 Tensor = Any  # a symbolic Keras tensor
 

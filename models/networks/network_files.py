@@ -45,6 +45,7 @@ _ACTIVATIONS = _QUANTISERS | {
     "tanh", "softmax", "softplus", "softsign", "swish", "exponential",
 }  # fmt: skip
 _PACKAGES = {"keras", "tf_keras", "qkeras", "builtins", "models"}
+WEIGHT_SUFFIXES = (".hdf5", ".h5")  # of weights alone, whose architecture is a .json beside them
 _ARCHIVE = {"config.json", "metadata.json", "model.weights.h5"}
 
 

@@ -186,7 +186,7 @@ def test_lacking_modules_are_generated(design: Design) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no real data in ../shared/econt")
 def test_the_published_encoder_gives_its_golden_latents(tmp_path: Path) -> None:
     from flows.artefacts.trained_model import staged, write_json, write_networks, write_validation
-    from models.networks.encoder import load_foreign
+    from models.networks.network_files import load_foreign
 
     folder, name = SHARED / "published_encoder", "encoder_8x8_c8_S2_tele_qK_6bit"
     encoder = load_foreign(folder / f"{name}.json", folder / f"{name}.hdf5")

@@ -1,5 +1,6 @@
 """`python -m flows import`: a foreign encoder is laid as a trained one, or refused."""
 
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -9,8 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flows import dispatch
 from flows.__main__ import main
-from flows.layout import ModelLayout
+from flows.commands.import_model import _carry_out
+from flows.dispatch import load_command
+from flows.layout import DEFAULT_TARGET, ModelLayout, data_layout
+from hw.foundation.errors import CheckFailed
 from reports.metrics import read_metrics
 from tests.flows.trained import trained_settings
 
@@ -78,7 +83,7 @@ def foreign(tmp_path: Path) -> Foreign:
 def test_an_encoder_is_laid_as_the_training_would(
     foreign: Foreign, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
 
     assert foreign.run() == 0
     assert "6 golden vectors" in capsys.readouterr().out
@@ -253,6 +258,50 @@ def test_the_published_encoder_reproduces_its_golden_latents(
     with np.load(layout.integer_weights, allow_pickle=False) as codes:
         assert sum(codes[name].size for name in codes.files) == 2144
         assert min(codes[name].min() for name in codes.files) >= -32
+
+
+def test_later_stages_get_what_the_import_was_told_and_defaults_else(
+    foreign: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried_out: list[tuple[str, argparse.Namespace]] = []
+
+    def record(name: str, arguments: argparse.Namespace) -> int:
+        carried_out.append((name, arguments))
+        return 0
+
+    def alone(name: str, *words: str) -> argparse.Namespace:
+        return load_command(name)[1].parse_args([*words])
+
+    monkeypatch.setattr(dispatch, "carry_out", record)
+    module, parser = load_command("import")
+    words = [str(foreign.json), str(foreign.weights), "--data", str(foreign.data), "--seed", "7"]
+    module.run(parser.parse_args([*words, "--build", str(foreign.build)]))
+    design = ["--build", str(foreign.build), "--model", "mine"]
+    target = [*design, "--target", DEFAULT_TARGET]
+    assert carried_out == [
+        ("flops", alone("flops", *design)),
+        ("evaluate", alone("evaluate", *design)),
+        ("hls", alone("hls", *target, "--or-skip")),
+        ("csim", alone("csim", *target, "--or-skip", "--seed", "7")),
+        ("report", alone("report", *target, "--data", str(foreign.data))),
+        ("status", alone("status", *target, "--require", "csim")),
+    ]
+    assert data_layout(foreign.build, foreign.data).metrics.is_file()
+
+
+def test_a_stage_that_fails_fails_the_import(
+    foreign: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "carry_out", lambda name, arguments: int(name == "hls"))
+    module, parser = load_command("import")
+    words = [str(foreign.json), str(foreign.weights), "--data", str(foreign.data)]
+    with pytest.raises(CheckFailed, match="hls ended with status 1"):
+        module.run(parser.parse_args([*words, "--build", str(foreign.build)]))
+
+
+def test_an_option_that_a_stage_has_not_is_no_option() -> None:
+    with pytest.raises(TypeError, match="flops has no option buld"):
+        _carry_out("flops", buld=Path("build"))
 
 
 @pytest.mark.slow

@@ -230,7 +230,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 @pytest.mark.slow
 class TestTraining:
     def test_it_leaves_all_that_the_later_steps_read(self, place: Workplace) -> None:
-        from models.networks.encoder import load_network
+        from models.networks.network_files import load_network
 
         layout = place.layout()
         names = {path.name for path in layout.train.iterdir()}
@@ -354,7 +354,7 @@ class TestTraining:
         assert place.figures(out="quick")["validation.modules"] == len(place.validation()["calq"])
 
     def test_csv_files_hold_what_the_networks_do(self, place: Workplace) -> None:
-        from models.networks.encoder import load_network
+        from models.networks.network_files import load_network
 
         assert place.train("--nCSV", "7", out="csv") == 0
         layout = place.layout(out="csv")

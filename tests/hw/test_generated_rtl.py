@@ -115,7 +115,7 @@ def test_logic_of_the_zoo_equals_keras(tmp_path: Path, model: str) -> None:
     from hw.generated.network_logic import network_logic, straight_wiring
     from hw.hls.conversion import model_graph
     from models.data.geometry import ARRANGEMENTS
-    from models.networks.encoder import load_network
+    from models.networks.network_files import load_network
     from models.networks.number_formats import input_format
     from testbench.stimulus import directed_images
 

@@ -13,9 +13,7 @@ from hw.foundation.errors import InputError
 from models.data.distributions import (
     NAMES,
     PUBLISHED,
-    distances,
     distributions,
-    histograms,
     published,
     quantities,
     total_variation,
@@ -73,7 +71,9 @@ def test_one_module_by_hand() -> None:
         "maxQ": pytest.approx(np.log10(36 / 35)),
         "sumQ": pytest.approx(np.log10(64 / 35)),
     }
-    assert {name: int(counts.argmax()) for name, counts in histograms(module(36, 35)).items()} == {
+    assert {
+        name: int(found.counts.argmax()) for name, found in distributions(module(36, 35)).items()
+    } == {
         "occ_all": 2,
         "occ_1MT": 1,
         "maxQ": 0,
@@ -136,7 +136,8 @@ def test_total_variation_refuses_what_is_no_histogram(ours: list, theirs: list) 
         total_variation(ours, theirs)
 
 
-def test_distances_count_modules_outside_the_ranges() -> None:
+def test_the_distance_counts_modules_outside_the_ranges() -> None:
     # all of these have a largest charge below 35: at distance (published in range) from the sample
-    far = distances(np.repeat(module(1, 1), 10, axis=0))["maxQ"]
-    assert far == pytest.approx(1 - 1_793_335 / 4_050_010)
+    far = distributions(np.repeat(module(1, 1), 10, axis=0))["maxQ"]
+    distance = total_variation(far.all_modules(), PUBLISHED["maxQ"].all_modules())
+    assert distance == pytest.approx(1 - 1_793_335 / 4_050_010)

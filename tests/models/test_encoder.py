@@ -11,9 +11,16 @@ from hw.foundation.fixed_point import FixedFormat
 from models.data.geometry import ARRANGEMENTS
 from models.keras_backend import keras, qkeras
 from models.networks.conv_mask import KeptPixels
-from models.networks.encoder import build_networks, input_format, is_quantised, output_format
+from models.networks.encoder import build_networks
 from models.networks.network_files import load_network
-from models.networks.number_formats import activation_format, integer_weights, weight_formats
+from models.networks.number_formats import (
+    activation_format,
+    input_format,
+    integer_weights,
+    is_quantised,
+    output_format,
+    weight_formats,
+)
 from models.networks.zoo import ModelSpec, load_model_spec, model_names
 from models.training.losses import get_loss
 

@@ -25,9 +25,10 @@ from models.networks.econ_t_formats import (
     LATENT,
     latent_format,
 )
-from models.networks.encoder import build_networks, load_architecture, load_network
+from models.networks.encoder import build_networks
 from models.networks.floored_layers import FixedPoint, FlooredConv2D, floored_products
 from models.networks.inference import outputs_of
+from models.networks.network_files import load_architecture, load_network
 from models.networks.zoo import load_model_spec
 from testbench.econ_t.encoder import feature_codes, latent_codes
 from testbench.econ_t.encoder_weights import EncoderWeights

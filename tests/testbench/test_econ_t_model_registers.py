@@ -13,8 +13,9 @@ from flows.layout import model_layout
 from models.data.geometry import ARRANGEMENTS
 from models.data.normalisation import normalise
 from models.networks.econ_t_encoder import build_econ_t_encoder, has_chip_arithmetic
-from models.networks.encoder import build_networks, load_network
+from models.networks.encoder import build_networks
 from models.networks.inference import outputs_of
+from models.networks.network_files import load_network
 from models.networks.zoo import load_model_spec
 from testbench.econ_t.conformance import INPUT_COLUMN, INPUT_FILE
 from testbench.econ_t.encoder_weights import EncoderWeights
