@@ -98,7 +98,10 @@ def package_version(name: str) -> str | None:
 def program_version(path: str, arguments: tuple[str, ...] = ("--version",)) -> str:
     """First version-like line that a program prints."""
     try:
-        output = external_tool.run([path, *arguments], "asking for its version", seconds=60)
+        # some programs tell their version and end with another status than 0
+        output = external_tool.run(
+            [path, *arguments], "asking for its version", seconds=60, any_status=True
+        )
     except ToolFailed:
         return "version unknown"
     lines = [line.strip() for line in output.splitlines() if line.strip()]

@@ -82,6 +82,7 @@ def run(
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
     seconds: float | None = None,
+    any_status: bool = False,
     on_line: Callable[[str], None] | None = None,
     excerpt: Callable[[str], str] | None = None,
 ) -> str:
@@ -93,6 +94,7 @@ def run(
         log: receives the command, then all that it prints while it runs; None for none.
         environment: variables besides those of this process.
         seconds: after which it is stopped; None for no limit.
+        any_status: whether another exit status than 0 is no failure.
         on_line: called with each line that it prints, while it runs.
         excerpt: picks what of its output the message of a failure shows; None for the last lines.
 
@@ -122,7 +124,7 @@ def run(
                 raise OutOfTime(f"{what} was not done after {seconds:g} s") from error
         output.seek(start)
         text = output.read().decode(errors="replace")
-    if process.returncode != 0:
+    if process.returncode != 0 and not any_status:
         raise failure(what, text, command, process.returncode, log=log, excerpt=excerpt)
     return text
 

@@ -256,22 +256,23 @@ def register_of(gate: Gate, library: Library) -> Register | None:
     Raises:
         InputError: as `GateNetlist.registers`.
     """
-    works = _SIMPLE_FLIP_FLOPS.get(gate.kind)
+    flip_flop = _SIMPLE_FLIP_FLOPS.get(gate.kind)
     cell = library.cells.get(gate.kind)
-    if works is None and cell is not None and cell.storage:
+    if flip_flop is None and cell is not None and cell.storage:
         tied = {pin: net == ONE for pin, net in gate.pins.items() if net in (ZERO, ONE)}
         logic = library.logic.get(gate.kind)
-        works = logic.flip_flop(tied) if logic else None
-        if works is None:
+        flip_flop = logic.flip_flop(tied) if logic else None
+        if flip_flop is None:
             raise InputError(
                 f"cell '{gate.name}' is a '{gate.kind}': of the cells that store something, only "
                 "flip-flops that store at each edge, without set and reset or with those not in "
                 "use, can be followed"
             )
-    if works is None:
+    if flip_flop is None:
         return None
-    outputs = {gate.pins[p]: inverted for p, inverted in works.outputs.items() if p in gate.pins}
-    return Register(gate, works, gate.pins[works.data], gate.pins[works.clock], outputs)
+    pins = gate.pins
+    outputs = {pins[pin]: inverted for pin, inverted in flip_flop.outputs.items() if pin in pins}
+    return Register(gate, flip_flop, pins[flip_flop.data], pins[flip_flop.clock], outputs)
 
 
 def _clocked_from_the_source(

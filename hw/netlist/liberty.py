@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from hw.foundation.errors import InputError
+from hw.foundation.errors import InputError, ToolFailed
 from hw.netlist.cell_logic import CellLogic, read_cell_logic
 
 _STORAGE = ("ff", "ff_bank", "latch", "latch_bank", "statetable")
 _NAME = re.compile(r"[A-Za-z_][\w\[\]]*")
+# how yosys tells of a function that it cannot read
+_UNREADABLE = re.compile(r"^ERROR: (?P<why>.*?) *in (?P<cell>\S+)\.$", re.MULTILINE)
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|/\*.*?\*/|//[^\n]*|\\\n)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[(){};:,])"""
     r"""|(?P<word>[^\s(){};:,"\\]+)""",
@@ -159,22 +161,35 @@ class Library:
     @cached_property
     def logic(self) -> Mapping[str, CellLogic]:
         """What its cells compute: those of logic alone, and flip-flops.  Cells are left out where
-        that does not follow from their pins and from what one flip-flop stores.
+        that does not follow from their pins and from what one flip-flop stores, and cells not to
+        be used whose functions cannot be read.
 
         Raises:
+            InputError: a function of a cell that may be used cannot be read.
             ToolMissing: yosys is not installed.
-            ToolFailed: yosys cannot read a function.
+            ToolFailed: yosys failed otherwise.
         """
         cells = {
             name: cell
             for name, cell in self.cells.items()
             if cell.is_logic and _follows_from_its_pins(cell)
         }
-        whole = LibertyGroup(
-            "library", ("cells",), {}, {}, [_function(cell) for cell in cells.values()]
-        )
-        inputs = {name: cell.inputs for name, cell in cells.items()}
-        return read_cell_logic(whole.lines(), inputs, f"the cells of {self.file}")
+        while True:
+            functions = [_function(cell) for cell in cells.values()]
+            inputs = {name: cell.inputs for name, cell in cells.items()}
+            liberty = LibertyGroup("library", ("cells",), {}, {}, functions).lines()
+            try:
+                return read_cell_logic(liberty, inputs, f"the cells of {self.file}")
+            except ToolFailed as error:
+                told = _UNREADABLE.search(str(error))
+                if told is None or told["cell"] not in cells:
+                    raise
+                cell = cells.pop(told["cell"])
+                if not cell.dont_use:
+                    raise InputError(
+                        f"{self.file}: cell '{cell.name}': what it computes cannot be read "
+                        f"({told['why']}); correct it, or exclude the cell by 'dont_use : true'"
+                    ) from error
 
     @cached_property
     def gates(self) -> Mapping[str, CellLogic]:

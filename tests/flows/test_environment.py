@@ -50,6 +50,21 @@ def test_doctor_names_versions_and_remedies(capsys: pytest.CaptureFixture[str]) 
     assert "hls4ml" in printed and "g++" in printed
 
 
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [
+        ("echo 'Tool v2024.1 (64-bit)'; exit 1", "Tool v2024.1 (64-bit)"),
+        ("echo hello; echo 'Tool 3.2' >&2", "Tool 3.2"),
+        ("exit 1", "version unknown"),
+    ],
+)
+def test_doctor_takes_the_version_from_what_a_program_prints(tmp_path, script, version):
+    program = tmp_path / "tool"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    assert doctor.program_version(str(program)) == version
+
+
 def test_doctor_fails_where_a_required_tool_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

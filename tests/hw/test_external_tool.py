@@ -178,3 +178,9 @@ def test_cores_are_those_that_the_process_may_use():
     finally:
         os.sched_setaffinity(0, before)
     assert usable_cores() == len(before)
+
+
+def test_a_status_other_than_0_may_be_no_failure():
+    assert external_tool.run(shell("echo told; exit 3"), "work", any_status=True) == "told\n"
+    with pytest.raises(ToolFailed, match="cannot be run"):
+        external_tool.run(["/no/such/program"], "work", any_status=True)

@@ -228,10 +228,24 @@ def test_a_netlist_with_a_pad_names_it(tmp_path):
         read_netlist(file, "top", library)
 
 
-def test_a_function_that_cannot_be_read_is_named_with_its_file(tmp_path):
-    library = read_liberty(_library(tmp_path, *GATES, _gate("BAD", "(A", "A")))
-    with pytest.raises(ToolFailed, match=r"own\.lib(.|\n)*BAD"):
-        assert library.logic
+@pytest.mark.parametrize("function", ["(A", "A&&A", "A ? A : A", "~A", "A +"])
+def test_a_function_that_cannot_be_read_is_told_unless_the_cell_is_not_to_be_used(
+    tmp_path, function
+):
+    bad = _gate("BAD", function, "A")
+    file = _library(tmp_path, *GATES, bad, PLAIN)
+    with pytest.raises(InputError, match=r"own\.lib: cell 'BAD': .*; correct it, or exclude"):
+        read_library(file, "ND2")
+    file = _library(tmp_path, *GATES, _with(bad, "dont_use : true;"), PLAIN)
+    assert read_library(file, "ND2").library.gates.keys() == {"IV", "BF", "ND2", "NR2"}
+
+
+def test_a_function_of_a_pin_that_is_not_there_is_told(tmp_path):
+    bad = _gate("BAD", "A B", "A")
+    with pytest.raises(InputError, match=r"own\.lib: cell 'BAD': a function names a pin that"):
+        read_library(_library(tmp_path, *GATES, bad, PLAIN), "ND2")
+    file = _library(tmp_path, *GATES, _with(bad, "dont_use : true;"), PLAIN)
+    assert "BAD" not in read_library(file, "ND2").library.gates
 
 
 OSU = [
