@@ -144,3 +144,48 @@ def test_map_sizes(options, side, expected):
 def test_zoo_files_are_the_whole_zoo():
     folder = Path(__file__).parents[2] / "models" / "zoo"
     assert sorted(path.stem for path in folder.iterdir()) == model_names()
+
+
+@pytest.mark.parametrize(("elinks", "bits"), [(5, 9), (4, 7), (3, 5), (2, 3)])
+def test_every_link_budget_has_an_encoder_trained_for_it(elinks, bits):
+    name = "econ_t" if elinks == 5 else f"econ_t_{elinks}elinks"
+    usual, long = load_model_spec(name), load_model_spec(f"{name}_long")
+    for spec in (usual, long):
+        assert spec.econ_t and spec.econ_t.latent_bits == bits
+        assert spec.decoder and spec.loss.startswith("sinkhorn_divergence:")
+        assert spec.schedule == "cosine" and spec.epochs
+    assert long.fresh_modules and long.epochs > usual.epochs
+    plain = load_model_spec(usual.compare_with)
+    for key in ("decoder", "loss", "learning_rate", "schedule", "epochs", "batch"):
+        assert getattr(plain, key) == getattr(usual, key)  # so that the arithmetic alone differs
+
+
+def test_the_reference_models_keep_the_reference_recipe():
+    for name, loss in (
+        ("8x8_c8_S2_qK", "weightedMSE"),
+        ("8x8_c8_S2_tele", "telescopeMSE"),
+        ("8x8_c8_S2_tele_qK", "telescopeMSE"),
+    ):
+        spec = load_model_spec(name)
+        assert spec.decoder is None and spec.loss == loss
+        assert (spec.optimizer, spec.learning_rate, spec.schedule) == ("adam", None, "constant")
+        assert (spec.epochs, spec.batch, spec.patience) == (None, None, None)
+        assert not spec.fresh_modules and not spec.occupancy_weights
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("epochs: 0", [":2:", "epochs", "greater than 0"]),
+        ("batch: many", [":2:", "batch"]),
+        ("fresh_module: true", [":2:", "did you mean 'fresh_modules'?"]),
+        ("decoder: {widths: [0]}", [":2:", "decoder.widths.0"]),
+        ("decoder: {width: [8]}", [":2:", "did you mean 'widths'?"]),
+        ("decoder: {widths: [8], activation: softmax}", [":2:", "decoder.activation", "'swish'"]),
+    ],
+)
+def test_faults_of_a_recipe_are_told_with_their_place(own, line, parts):
+    with pytest.raises(InputError) as caught:
+        own(OWN.replace("label: my own", f"label: my own\n{line}"))
+    for part in ("own.yaml", *parts):
+        assert part in str(caught.value)
