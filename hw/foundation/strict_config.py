@@ -1,4 +1,4 @@
-"""YAML and JSON files as strict, frozen records: an unknown key is an error with a suggestion."""
+"""YAML and JSON files read into strict, frozen records: an unknown key is an error."""
 
 import difflib
 import re
