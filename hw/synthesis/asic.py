@@ -84,7 +84,7 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
 
     Raises:
         InputError: no such file, no Liberty file, a cell without area, no reference cell, no
-            flip-flop, inverter or buffer.
+            flip-flop, inverter or buffer, or a function that cannot be read.
     """
     library = read_liberty(file)
     areas = {}
@@ -103,6 +103,8 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
         )
     if areas[reference_cell] <= 0:
         raise InputError(f"{file}: the area of '{reference_cell}' is {areas[reference_cell]:g}")
+    if lacking := list(_lacking(library)):
+        raise InputError(f"{file}: the library has no {' and no '.join(lacking)}")
     for name, cell in library.cells.items():
         usable = cell.is_logic and not (cell.storage or cell.dont_use)
         if usable and name not in library.gates and all(cell.functions.values()):
@@ -110,8 +112,6 @@ def read_library(file: Path, reference_cell: str) -> CellLibrary:
                 f"{file}: cell '{name}': a function names a pin that the cell does not have; "
                 "correct it, or exclude the cell by 'dont_use : true'"
             )
-    if lacking := list(_lacking(library)):
-        raise InputError(f"{file}: the library has no {' and no '.join(lacking)}")
     return CellLibrary(file, library, reference_cell, areas, _full_adder(library, areas))
 
 

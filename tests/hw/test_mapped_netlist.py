@@ -142,7 +142,7 @@ class TestLiberty:
 
     @pytest.mark.parametrize("function", ["A &", "(A", "A $ B", "A)"])
     def test_a_function_that_cannot_be_read(self, tmp_path, function):
-        with pytest.raises(ToolFailed, match=r"one\.lib(.|\n)*ERROR"):
+        with pytest.raises(InputError, match=r"one\.lib: cell 'c': .*cannot be read"):
             _cell(tmp_path, function)
 
     @pytest.mark.parametrize("function", ["", "C", "A IQ"])
