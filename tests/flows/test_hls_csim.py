@@ -514,7 +514,7 @@ def test_the_project_is_complete_and_the_terminal_quiet(
         assert (design.firmware / "econt_encoder.cpp").is_file()
         assert read_project(design.files.hls).target.name == target
         left = {path.name for path in design.files.folder.iterdir()}
-        assert left == {"hls", "hls.log"}
+        assert left == {"hls", "hls.log", ".runtimes"}
         assert design.files.metrics("hls").is_file() and design.files.hls_types.is_file()
     printed = capsys.readouterr().out
     assert "Copying" not in printed

@@ -348,7 +348,7 @@ class TestTraining:
     def test_quick_train_takes_5000_modules(
         self, place: Workplace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("flows.commands.train.QUICK_MODULES", 100)
+        monkeypatch.setattr("flows.training.train_models.QUICK_MODULES", 100)
         assert place.train("--quickTrain", out="quick") == 0
         assert place.figures(out="quick")["train.modules"] == 100
         assert place.figures(out="quick")["validation.modules"] == len(place.validation()["calq"])
@@ -491,7 +491,7 @@ class TestTraining:
         def fail(*arguments: object) -> None:
             raise OSError("disk full")
 
-        monkeypatch.setattr("flows.commands.train.write_metrics", fail)
+        monkeypatch.setattr("flows.training.train_models.write_metrics", fail)
         with pytest.raises(OSError, match="disk full"):
             place.train("--retrain", "--seed", "5", out="whole")
         assert {path.name: path.read_bytes() for path in layout.train.iterdir()} == before

@@ -499,7 +499,7 @@ subprocess.run(["./bench"], check=True)
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["vitis", "xc7z020"])
 def test_the_bench_of_hls4ml_takes_the_test_data(tmp_path, monkeypatch, target):
-    from test_hls_csim import SEED_MODEL, Design, lay_model
+    from tests.flows.test_hls_csim import SEED_MODEL, Design, lay_model
 
     design = Design(tmp_path / "build", SEED_MODEL, target)
     lay_model(design.build, SEED_MODEL)

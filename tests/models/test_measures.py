@@ -142,7 +142,7 @@ def test_the_telescope_sees_a_move_less_the_nearer_it_is():
 def test_the_telescope_is_the_loss_that_models_are_trained_with():
     from models.data.geometry import ARRANGEMENTS
     from models.data.normalisation import scale_of
-    from models.training.training import losses
+    from models.training import losses
 
     before, after = modules()
     scale = scale_of(before)[:, None]

@@ -427,10 +427,10 @@ def test_targets_that_are_not_for_the_block(tmp_path: Path) -> None:
 def test_an_encoder_in_another_form_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hw.hls.conversion import chip_block as econ_t_block
+    from hw.hls import chip_block
 
     unknown = (("the top function", re.compile("void another_top"), ""),)
-    monkeypatch.setattr(econ_t_block, "_EDITS", unknown)
+    monkeypatch.setattr(chip_block, "_EDITS", unknown)
     with pytest.raises(ToolFailed, match="the top function was found 0 times"):
         make_block(load_target("econ_t"), TargetLayout(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"block.log"}

@@ -17,11 +17,11 @@ from models.networks.encoder import build_networks
 from models.networks.inference import outputs_of
 from models.networks.network_files import load_network
 from models.networks.zoo import load_model_spec
-from testbench.econ_t.conformance import INPUT_COLUMN, INPUT_FILE
 from testbench.econ_t.encoder_weights import EncoderWeights
 from testbench.econ_t.golden_model import autoencoder_stages
 from testbench.econ_t.keras_encoder import golden_latents, network_of, weights_of
-from testbench.econ_t.links import INPUT_LINKS, read_link_csv
+from testbench.econ_t.links import INPUT_COLUMN, INPUT_LINKS, read_link_csv
+from testbench.econ_t.recordings import INPUT_FILE
 from testbench.econ_t.register_file import read_registers, write_registers
 from testbench.econ_t.registers import autoencoder_registers, encoder_cells, latent_mask
 from tests.flows.trained import trained_settings
