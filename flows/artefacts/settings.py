@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from flows.artefacts.decoding import ChargeScale
-from flows.layout import ModelLayout
+from flows.layout import ModelLayout, model_layout
 from hw.foundation.strict_config import StrictRecord, did_you_mean, load_json_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.data.normalisation import Normalisation
@@ -152,3 +152,14 @@ def read_settings(layout: ModelLayout) -> ModelSettings | None:
         return None
     remedy = f"delete {layout.train}, then train or import the model anew"
     return load_json_record(layout.settings, ModelSettings, remedy)
+
+
+def compared_layout(layout: ModelLayout) -> ModelLayout | None:
+    """Folder of the model that this one is compared with; None where it is with none.
+
+    Raises:
+        InputError: the model's settings are damaged.
+    """
+    settings = read_settings(layout)
+    name = settings.model.compare_with if settings and settings.model else None
+    return model_layout(layout.folder.parent, name) if name else None

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.artefacts.settings import read_settings
+from flows.artefacts.settings import compared_layout, read_settings
 from flows.layout import DataLayout, DesignLayout, data_layout, design_layout, model_layout
 from flows.provenance import file_hash
-from flows.stages import STAGES, Scope, Stage
+from flows.stages import BY_NAME, STAGES, Scope, Stage
 from reports.catalogue import records
 from reports.metrics import Metric, read_metrics
 from reports.report import Progress, StageState
@@ -113,13 +113,6 @@ def _promised(stage: Stage, design: DesignLayout, command: str) -> list[Metric]:
     )
 
 
-def compared_model(design: DesignLayout) -> Path | None:
-    """The encoder of the plain model that the evaluation compares with; None where with none."""
-    settings = read_settings(design.model)
-    name = settings.model.compare_with if settings and settings.model else None
-    return model_layout(design.build, name).network("encoder") if name else None
-
-
 def _is_stale(stage: Stage, design: DesignLayout, metrics: list[Metric]) -> bool:
     """Whether the encoder has been replaced since the stage measured it."""
     encoder = design.model.network("encoder")
@@ -127,16 +120,15 @@ def _is_stale(stage: Stage, design: DesignLayout, metrics: list[Metric]) -> bool
         return False
     measured = {m.provenance.model_hash for m in metrics if m.provenance} - {None}
     files = [encoder, design.model.network("decoder")]
-    if stage.beside and (plain := compared_model(design)):
-        files.append(plain)
+    if stage.beside and (plain := compared_layout(design.model)):
+        files.append(plain.network("encoder"))
     return bool(measured - {file_hash(file) for file in files if file.is_file()})
 
 
 def _ancestors(stage: Stage) -> set[str]:
     """The names of all stages that it needs, directly or not."""
-    by_name = {other.name: other for other in STAGES}
     direct = set(stage.needs)
-    return direct.union(*(_ancestors(by_name[name]) for name in direct))
+    return direct.union(*(_ancestors(BY_NAME[name]) for name in direct))
 
 
 def _key_figure(stage: Stage, measured: list[Metric]) -> str:

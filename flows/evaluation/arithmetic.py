@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.artefacts.settings import ModelSettings, read_settings
+from flows.artefacts.settings import ModelSettings, compared_layout, read_settings
 from flows.artefacts.validation import Validation
 from flows.command_line.progress import progress
 from flows.evaluation.quality_metrics import estimates, part_metrics
 from flows.evaluation.reconstruction import reconstruct
-from flows.layout import ModelLayout, model_layout
+from flows.layout import ModelLayout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import atomic_path
 from models.quality.quality import PROFILE_BINS, occupancy, profile, statistics
@@ -68,17 +68,6 @@ def compare_arithmetic(
 def _metrics(name: str, distances: Distances) -> list[Metric]:
     none = "no validation module has charge before and after"
     return part_metrics(name, statistics(distances), none=none, parts=_PARTS)
-
-
-def compared_layout(layout: ModelLayout) -> ModelLayout | None:
-    """Folder of the model that this one is compared with; None where it is with none.
-
-    Raises:
-        InputError: the model's settings are damaged.
-    """
-    settings = read_settings(layout)
-    name = settings.model.compare_with if settings and settings.model else None
-    return model_layout(layout.folder.parent, name) if name else None
 
 
 def _obstacle(
