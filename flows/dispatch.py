@@ -24,8 +24,7 @@ COMMANDS = {stage.name: stage.does for stage in STAGES} | OTHER_COMMANDS
 
 def load_command(name: str) -> tuple[ModuleType, CommandParser]:
     """The module of the command `name`, and the parser of its options."""
-    file = BY_NAME[name].module if name in BY_NAME else _MODULES.get(name, name)
-    module = importlib.import_module(f"flows.commands.{file}")
+    module = _module(name)
     does = COMMANDS[name]
     parser = CommandParser(
         prog=f"python -m flows {name}", description=f"{does[0].upper()}{does[1:]}."
@@ -43,7 +42,7 @@ def carry_out(name: str, arguments: argparse.Namespace) -> int:
     from flows import frame  # as late as this: a list of the commands needs none of it
     from flows.runtimes import record_runtime
 
-    module, _ = load_command(name)
+    module = _module(name)
     stage = BY_NAME.get(name)
     start = time.monotonic()
     status = 0
@@ -54,3 +53,8 @@ def carry_out(name: str, arguments: argparse.Namespace) -> int:
     if stage and not status:
         record_runtime(stage, arguments, time.monotonic() - start)
     return status
+
+
+def _module(name: str) -> ModuleType:
+    file = BY_NAME[name].module if name in BY_NAME else _MODULES.get(name, name)
+    return importlib.import_module(f"flows.commands.{file}")
