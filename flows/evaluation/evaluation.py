@@ -17,6 +17,7 @@ from flows.evaluation.baselines import (
     baseline_metrics,
     measure_baselines,
 )
+from flows.evaluation.mixture import mixture_metrics
 from flows.evaluation.network_values import write_network_values
 from flows.evaluation.quality_metrics import (
     Coordinates,
@@ -36,6 +37,7 @@ from models.networks.econ_t_formats import DEFAULT_ELINKS
 from models.quality.measures import measure_modules, measures
 from models.quality.quality import PROFILE_BINS, occupancy, profile, statistics, typical_modules
 from reports.metrics import Metric, with_provenance, write_metrics
+from testbench.econ_t.links import LINK_BITS
 from testbench.econ_t.received import autoencoder_bits
 
 MODULES = 100_000
@@ -99,10 +101,15 @@ def evaluate(
             values = measure_modules(validation.calq, cells, full=full, progress=advance)
         result = _Result(cells, latents, values)
         _write_evaluation(layout, validation, where, result, others)
+        bits = _bits(settings, latents.shape[1])
         metrics = [
             *_metrics(where, result, full=full),
-            *_bits(settings, latents.shape[1]),
+            *estimates({"quality.bits": bits}, "the latents are floating-point numbers"),
+            *_saturation(settings, latents),
         ]
+        if baselines:
+            held = LINK_BITS * links
+            metrics += mixture_metrics(result.distances, bits, others, where, held)
         of_arithmetic = compare_arithmetic(layout, validation, result.distances)
     source = provenance(
         model_hash=file_hash(layout.network("encoder")),
@@ -229,11 +236,17 @@ def _metrics(where: Coordinates, result: _Result, *, full: bool) -> list[Metric]
     return metrics
 
 
-def _bits(settings: ModelSettings | None, latents: int) -> list[Metric]:
+def _bits(settings: ModelSettings | None, latents: int) -> int | None:
     """Bits of a module's frame: header, module sum, and the latents as they are quantised."""
     form = settings.formats.get("output") if settings else None
-    known = autoencoder_bits(latents * parse_format(form).width) if form else None
-    return estimates({"quality.bits": known}, "the latents are floating-point numbers")
+    return autoencoder_bits(latents * parse_format(form).width) if form else None
+
+
+def _saturation(settings: ModelSettings | None, latents: npt.NDArray[np.float32]) -> list[Metric]:
+    """How many latents lie at the end of their format, where larger sums are cut off."""
+    form = settings.formats.get("output") if settings else None
+    share = float(np.mean(latents >= parse_format(form).max_value)) if form else None
+    return estimates({"quality.saturated_latents": share}, "the latents are floating-point numbers")
 
 
 def _unmeasured(reason: str) -> list[Metric]:

@@ -139,7 +139,7 @@ def _print_algorithms(report: DesignReport, console: Console) -> None:
             ]
             table.add_row(Text(row.name), row.form, row.bits, *means)
         console.print(table)
-        for finding in part.findings:
+        for finding in (*part.findings, *part.choice):
             console.print(Text(finding))
 
 

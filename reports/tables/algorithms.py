@@ -94,12 +94,14 @@ class AlgorithmTable:
         title: names the coordinate.
         columns: `all`, then the bins.
         findings: what the table says of the autoencoder, in sentences.
+        choice: which algorithm to send where, and what that gives, in sentences.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[AlgorithmRow, ...]
     findings: tuple[str, ...]
+    choice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,30 @@ def _table(
     findings = _findings(rows[0], rivals, columns)
     if budget is not None and any(mean.value is not None for mean in rows[0].means):
         findings = (*_misfit(found.get("quality.bits"), own_bits, budget), *findings)
-    return AlgorithmTable(title, columns, rows, findings)
+    choice = (*_where_best(rows, columns), *_mixture(coordinate, found))
+    return AlgorithmTable(title, columns, rows, findings, choice)
+
+
+def _where_best(rows: tuple[AlgorithmRow, ...], columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Which algorithm has the mark in which column."""
+    marked = [
+        (row.name, [column for column, mean in zip(columns, row.means, strict=True) if mean.best])
+        for row in rows
+    ]
+    words = [f"{name} in {', '.join(of)}" for name, of in marked if of]
+    return (f"Smallest mean within the links' bits: {'; '.join(words)}.",) if words else ()
+
+
+def _mixture(coordinate: str, found: Mapping[str, Metric]) -> tuple[str, ...]:
+    """What choosing an algorithm by the bins of this table would give."""
+    mean = _number(found.get(f"mixture.{coordinate}.emd.mean"))
+    share = _number(found.get(f"mixture.{coordinate}.autoencoder"))
+    if mean is None or share is None:
+        return ()
+    return (
+        f"Each module sent by the best algorithm of its bin: mean {mean:.3f}, "
+        f"{share:.0%} of the modules by the autoencoder.",
+    )
 
 
 def _misfit(record: Metric | None, bits: float | None, budget: float) -> tuple[str, ...]:

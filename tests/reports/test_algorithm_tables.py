@@ -212,3 +212,17 @@ def test_all_forms_of_the_report_show_them(report, capsys):
     assert "0.900(10)*" in terminal and "loses to STC4" in terminal
     rows = [line for line in text.splitlines() if line.startswith("| STC4 | chip")]
     assert len(rows) == 2 and all(line.count("|") == 7 for line in rows)
+
+
+def test_the_tables_say_which_algorithm_to_send_where():
+    mixture = [
+        Metric(name="mixture.occupancy.emd.mean", value=0.85, unit="half pitch"),
+        Metric(name="mixture.occupancy.autoencoder", value=0.25, unit=""),
+    ]
+    by_occupancy, by_charge = algorithm_tables(summary(*example().metrics, *mixture))
+    assert by_occupancy.choice == (
+        "Smallest mean within the links' bits: autoencoder in 0 to 1; STC4 in all, 2 to 48.",
+        "Each module sent by the best algorithm of its bin: mean 0.850, 25% of the modules by the "
+        "autoencoder.",
+    )
+    assert len(by_charge.choice) == 1  # no mixture was measured along the charge
