@@ -157,6 +157,7 @@ def train_new_decoder(request: DecoderRequest) -> list[Metric]:
         optimizer=recipe.optimizer,
         learning_rate=recipe.learning_rate,
         schedule=recipe.schedule,
+        fused=True,
     )
     of_epoch: Callable[[int], Sample] | None = None
     if fresh:

@@ -300,6 +300,7 @@ def _train(
     """Train one model; interrupted, it leaves a checkpoint from which the same call goes on."""
     from models.networks.encoder import build_networks
     from models.training.losses import get_loss, ignores_sum
+    from models.training.pruning import Pruning
     from models.training.training import TrainingSettings, make_reproducible, train
 
     assert settings.epochs and settings.batch and settings.patience
@@ -313,6 +314,8 @@ def _train(
         optimizer=spec.optimizer,
         learning_rate=spec.learning_rate,
         schedule=spec.schedule,
+        fused=spec.decoder is not None,
+        pruning=Pruning(**spec.pruning.model_dump()) if spec.pruning else None,
     )
     print(
         f"training {spec.name} on {len(given.images)} modules"
@@ -336,6 +339,7 @@ def _train(
         targets=None if given.targets is None else (given.targets, held_back.targets),
         weights=given.weights,
         fresh=_fresh_samples(sample, spec, settings, request) if settings.fresh_modules else None,
+        pruned=networks.encoder.layers,
         checkpoint=layout.checkpoint,
         identity=json.dumps({**settings.training(), "epochs": None}, sort_keys=True),
         on_progress=progress_printer(layout, how.epochs),

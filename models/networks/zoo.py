@@ -146,6 +146,20 @@ class Copies(StrictRecord):
     occupancy_up_to: Annotated[int, Field(ge=0, le=48)]
 
 
+class PrunedShares(StrictRecord):
+    """Weights of the encoder that training sets to 0: hard-wired, they cost no adder.
+
+    Attributes:
+        dense: share of the weights of each dense layer, the smallest ones.
+        convolution: share of the weights of each convolution.
+        until: share of the epochs over which the zeros grow in number.
+    """
+
+    dense: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    convolution: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    until: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+
 class DenseDecoder(StrictRecord):
     """A decoder of dense layers that gives each trigger cell's share of the module's charge.
 
@@ -181,6 +195,7 @@ class ModelSpec(StrictRecord):
             the command line says nothing else; null for the command line's own defaults.
         fresh_modules: each epoch trains on newly generated modules, where the data are generated.
         occupancy_weights: modules are weighted so that each occupancy counts the same.
+        pruning: weights that training sets to 0; null for none.
         conv_mask: whether only those pixels of the last feature map feed the dense layers that
             hold a trigger cell; the convolutions must then keep the image's size.
         copies: data augmentation, or null.
@@ -207,6 +222,7 @@ class ModelSpec(StrictRecord):
     patience: PositiveInt | None = None
     fresh_modules: bool = False
     occupancy_weights: bool = False
+    pruning: PrunedShares | None = None
     conv_mask: bool = False
     copies: Copies | None = None
     quantisation: Quantisation | None = None

@@ -8,7 +8,7 @@ a resumed training needs to give the weights of an uninterrupted one.
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ from hw.foundation.arrays import read_arrays
 from hw.foundation.atomic_file import atomic_path
 from hw.foundation.errors import CheckFailed, InputError
 from models.keras_backend import keras, tf
+from models.training.pruning import Masks, Pruning
 
 # Batches in one call of the compiled loop: about a second of work, so that an interruption is
 # noticed soon, and enough to hide Python's share (8 % less time than one call a batch).
@@ -44,6 +45,9 @@ class TrainingSettings:
         learning_rate: of the optimizer; its own default where None.
         schedule: `constant`, or `cosine`: the rate falls from epoch to epoch along half a period of
             the cosine, to nearly 0 in the last of `epochs`.
+        fused: let XLA compile the steps: on a CPU less than half the time where layers and loss
+            are many small operations, none gained where convolutions take it.
+        pruning: of the layers given to `train`; None for none.
     """
 
     seed: int
@@ -53,6 +57,8 @@ class TrainingSettings:
     optimizer: str = "adam"
     learning_rate: float | None = None
     schedule: Schedule = "constant"
+    fused: bool = False
+    pruning: Pruning | None = None
 
     def rate_factor(self, epoch: int) -> float:
         """What the learning rate is multiplied by in an epoch, counted from 0."""
@@ -72,14 +78,24 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """All epochs of a training, those before an interruption included."""
+    """All epochs of a training, those before an interruption included.
+
+    Attributes:
+        epochs: in their order.
+        settled: number of the first one (from 0) that can be the best: the network has its final
+            form from there on.
+    """
 
     epochs: tuple[Epoch, ...] = ()
+    settled: int = 0
 
     @property
     def best(self) -> int:
-        """Index of the first epoch with the lowest validation loss: its weights are kept."""
-        return min(range(len(self.epochs)), key=lambda index: self.epochs[index].val_loss)
+        """Index of the first settled epoch with the lowest validation loss, whose weights are kept;
+        of the last epoch where none is settled."""
+        last = len(self.epochs) - 1
+        settled = range(min(self.settled, last), last + 1)
+        return min(settled, key=lambda index: self.epochs[index].val_loss)
 
     @property
     def seconds(self) -> float:
@@ -130,6 +146,7 @@ def train(
     targets: tuple[Images, Images] | None = None,
     weights: npt.NDArray[np.float32] | None = None,
     fresh: Callable[[int], Sample] | None = None,
+    pruned: Sequence[Any] = (),
     checkpoint: Path | None = None,
     identity: str = "",
     on_progress: Callable[[History], None] = lambda history: None,
@@ -146,6 +163,7 @@ def train(
         weights: importance of each training module in the loss, shape (n,); None for equal ones.
         fresh: gives the modules of each epoch, counted from 0, in place of those given here:
             always the same ones for the same epoch.
+        pruned: layers whose weights are pruned, where the settings say so.
         checkpoint: file written after every epoch; where it exists and carries the same `identity`
             and settings (but for `epochs`, with a constant rate), training goes on from it.
         identity: names all else that must be equal for going on: model, data, loss, selection.
@@ -163,15 +181,19 @@ def train(
     optimizer = _optimizer(settings)
     network.compile(optimizer=optimizer, loss=loss)
     optimizer.build(network.trainable_variables)
-    train_pass = _compiled_pass(network, network.train_step, settings.batch)
-    test_pass = _compiled_pass(network, network.test_step, settings.batch)
+    masks = Masks(pruned, settings.pruning) if settings.pruning else None
+    train_pass = _compiled_pass(network, _masked(network.train_step, masks), settings)
+    test_pass = _compiled_pass(network, network.test_step, settings)
     variables = [*network.variables, *optimizer.variables]
-    # the number of epochs decides nothing but when to end, unless the schedule depends on it
-    same = replace(settings, epochs=0) if settings.schedule == "constant" else settings
+    # the number of epochs decides nothing but when to end, unless schedule or pruning depend on it
+    endless = settings.schedule == "constant" and not settings.pruning
+    same = replace(settings, epochs=0) if endless else settings
     key = json.dumps([identity, asdict(same), len(images)])
     learning_rate = float(optimizer.learning_rate)
 
+    settled = settings.pruning.first_settled(settings.epochs) if settings.pruning else 0
     history, best = _load(checkpoint, key, variables) if checkpoint else (History(), [])
+    history = replace(history, settled=settled)
     if len(history.epochs) > settings.epochs:
         raise InputError(
             f"{checkpoint}: this training has come to epoch {len(history.epochs)} already; ask for "
@@ -184,6 +206,8 @@ def train(
         start = time.perf_counter()
         number = len(history.epochs)
         optimizer.learning_rate = learning_rate * settings.rate_factor(number)
+        if masks and settings.pruning:
+            masks.shrink(settings.pruning.progress(number, settings.epochs))
         if fresh:
             sample = fresh(number)
             images, weights = sample.images, sample.weights
@@ -200,7 +224,7 @@ def train(
                     "learning_rate in the model's YAML file, or choose another loss"
                 )
         epoch = Epoch(loss_value, val_loss, time.perf_counter() - start)
-        history = History((*history.epochs, epoch))
+        history = replace(history, epochs=(*history.epochs, epoch))
         if history.best == number:
             best = network.get_weights()
         if checkpoint:
@@ -238,14 +262,30 @@ def _optimizer(settings: TrainingSettings) -> Any:
     return optimizer
 
 
+def _masked(step: Callable[[Any], Any], masks: Masks | None) -> Callable[[Any], Any]:
+    """The training step, after which pruned weights are 0 again."""
+    if masks is None:
+        return step
+
+    def masked_step(data: Any) -> Any:
+        found = step(data)
+        masks.apply()
+        return found
+
+    return masked_step
+
+
 def _compiled_pass(
-    model: Any, step: Callable[[Any], Any], batch: int
+    model: Any, step: Callable[[Any], Any], settings: TrainingSettings
 ) -> Callable[[Images, Images, npt.NDArray, npt.NDArray | None], float]:
     """A function that runs Keras's `step` on all batches and returns the mean loss over modules.
 
     It takes images, targets, weights and the order in which to go through them, and returns at
     once when the loss is no longer a finite number.
     """
+    batch = settings.batch
+    if settings.fused:
+        step = tf.function(step, jit_compile=True)  # compiled once for each size of batch
 
     @tf.function(reduce_retracing=True)
     def run(images: Any, targets: Any, weights: Any) -> None:

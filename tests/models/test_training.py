@@ -242,6 +242,15 @@ def test_training_stops_early_and_keeps_the_best_weights() -> None:
     assert digest(autoencoder) == weights[history.best + 1]
 
 
+def test_fused_steps_give_the_same_training_but_for_the_order_of_sums() -> None:
+    plain, fused, again = fresh(), fresh(), fresh()
+    expected = train(plain, LOSS, IMAGES, VALIDATION, settings(2))
+    found = train(fused, LOSS, IMAGES, VALIDATION, settings(2, fused=True))
+    train(again, LOSS, IMAGES, VALIDATION, settings(2, fused=True))
+    assert digest(fused) == digest(again)
+    assert found.epochs[-1].val_loss == pytest.approx(expected.epochs[-1].val_loss, rel=1e-4)
+
+
 def test_a_loss_that_is_no_number_names_the_epoch_and_a_remedy() -> None:
     def broken(true: object, predicted: object) -> object:
         return LOSS(true, predicted) * np.float32("nan")
