@@ -142,7 +142,7 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--loss",
-        help="loss: weightedMSE, telescopeMSE, sinkhorn, sinkhorn_divergence, "
+        help="loss: weightedMSE, telescopeMSE, sinkhorn_divergence, "
         "emd_cnn:FILE (of flows emd-cnn), or a Keras loss; default: the models' own",
     )
     group.add_argument(

@@ -55,7 +55,7 @@ class Masks:
         """Prune the smallest weights until `progress` of the final share is 0."""
         for kernel, mask, share in self._pruned:
             size = np.abs(kernel.numpy())
-            count = int(round(progress * share * size.size))
+            count = round(progress * share * size.size)
             kept = np.ones(size.size, dtype=np.float32)
             kept[np.argsort(size.ravel(), kind="stable")[:count]] = 0.0
             mask.assign(kept.reshape(size.shape))

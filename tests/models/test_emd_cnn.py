@@ -13,7 +13,8 @@ from hw.foundation.errors import InputError
 from models.data.geometry import ARRANGEMENTS
 from models.keras_backend import keras, tf
 from models.training.emd_cnn import LearnedEmd, build_emd_cnn
-from models.training.losses import Sinkhorn, file_of_loss, get_loss
+from models.training.losses import file_of_loss, get_loss
+from models.training.sinkhorn_divergence import SinkhornDivergence
 from reports.metrics import read_metrics
 
 
@@ -97,7 +98,7 @@ def test_as_a_loss_of_every_arrangement(untrained, stored):
         disturbed = np.where(image.primary.reshape(image.shape), shown, noise)
         np.testing.assert_allclose(loss(image.to_images(a), disturbed), expected, rtol=1e-5)
     assert file_of_loss(f"emd_cnn:{stored}") == stored
-    assert file_of_loss("sinkhorn:0.5") is None
+    assert file_of_loss("sinkhorn_divergence:0.5") is None
 
 
 def test_an_autoencoder_learns_with_it_and_it_stays_as_it_is(untrained, stored):
@@ -128,11 +129,12 @@ def test_bad_names(tmp_path):
         ("emd_cnn:", "give the file of the learned distance"),
         ("emd_cnn:none.keras", "none.keras: no such file"),
         (f"emd_cnn:{other}", "not a learned earth mover's distance"),
-        ("sinkhorn:", "the regularisation in half pitches"),
-        ("sinkhorn:small", "the regularisation in half pitches"),
-        ("sinkhorn:0.001", "is below"),
-        ("sinkhorn:nan", "is below"),
+        ("sinkhorn_divergence:", "the regularisation in half pitches"),
+        ("sinkhorn_divergence:small", "the regularisation in half pitches"),
+        ("sinkhorn_divergence:0.001", "is below"),
+        ("sinkhorn_divergence:nan", "is below"),
         ("emd_cn:x", "unknown loss 'emd_cn:x'"),
+        ("sinkhorn", "did you mean 'sinkhorn_divergence'"),
     ):
         with pytest.raises(InputError, match=message):
             get_loss(name, "8x8")
@@ -141,8 +143,9 @@ def test_bad_names(tmp_path):
 def test_regularisation_by_name():
     image = ARRANGEMENTS["8x8"]
     a, b = (some_modules(3, seed) for seed in (1, 2))
-    found = get_loss("sinkhorn:0.9", "8x8")(image.to_images(a), image.to_images(b))
-    np.testing.assert_allclose(found, Sinkhorn(0.9)(tf.constant(a), tf.constant(b)), rtol=1e-5)
+    found = get_loss("sinkhorn_divergence:0.9", "8x8")(image.to_images(a), image.to_images(b))
+    expected = SinkhornDivergence(0.9)(tf.constant(a), tf.constant(b))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_bad_command_lines(tmp_path, capsys):

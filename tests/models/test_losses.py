@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 
 from hw.foundation.errors import InputError
-from models.data.generator import generate_modules
-from models.data.geometry import ARRANGEMENTS, cell_distances
-from models.data.selection import drop_empty
-from models.keras_backend import keras, tf
-from models.quality.emd import emd, ot
-from models.training.losses import SINKHORN_REGULARISATION, Sinkhorn, get_loss
+from models.data.geometry import ARRANGEMENTS
+from models.keras_backend import keras
+from models.training.losses import get_loss
 from models.training.telescope import sector_sums, supercell_sums, supercell_weights, supercells
 
 NAMES = list(ARRANGEMENTS)
@@ -114,7 +111,7 @@ def test_weighted_mse_by_hand():
     assert found == pytest.approx([(0.1875 + 0.125) / 64, 1 / 64], rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["telescopeMSE", "sinkhorn"])
+@pytest.mark.parametrize("name", ["telescopeMSE", "sinkhorn_divergence"])
 def test_arrangements_agree(name):
     true, predicted = some_modules(5, 1), some_modules(5, 2)
     results = [loss_of_cells(name, arrangement, true, predicted) for arrangement in NAMES]
@@ -122,7 +119,7 @@ def test_arrangements_agree(name):
         np.testing.assert_allclose(other, results[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["telescopeMSE", "sinkhorn"])
+@pytest.mark.parametrize("name", ["telescopeMSE", "sinkhorn_divergence"])
 @pytest.mark.parametrize("arrangement", NAMES)
 def test_pixels_without_a_cell_of_their_own_do_not_count(name, arrangement):
     image = ARRANGEMENTS[arrangement]
@@ -180,105 +177,7 @@ def test_unknown_loss(typo, suggestion):
     assert suggestion is None or f"did you mean '{suggestion}'" in str(caught.value)
 
 
-@pytest.mark.parametrize("regularisation", [SINKHORN_REGULARISATION, 1.0])
-def test_sinkhorn_agrees_with_pot(regularisation):
-    true, predicted = some_modules(6, 1), some_modules(6, 2)
-    found = Sinkhorn(regularisation)(tf.constant(true), tf.constant(predicted)).numpy()
-    for index, value in enumerate(found):
-        a, b = (cells[index].astype(np.float64) for cells in (true, predicted))
-        a, b = a / a.sum(), b / b.sum()
-        occupied = np.ix_(a > 0, b > 0)
-        plan = ot.sinkhorn(
-            a[a > 0], b[b > 0], cell_distances()[occupied], regularisation, stopThr=1e-10,
-            numItermax=50_000,
-        )  # fmt: skip
-        assert value == pytest.approx((plan * cell_distances()[occupied]).sum(), rel=0.01)
-
-
-@pytest.mark.parametrize("regularisation", [SINKHORN_REGULARISATION, 0.2])
-def test_sinkhorn_agrees_with_pot_on_physical_modules(regularisation):
-    # float32 charges of a few counts to thousands, against mixtures with the same in other cells
-    true = drop_empty(generate_modules(5, seed=3)).calq
-    predicted = (0.3 * true + 0.7 * true[:, np.argsort(cell_distances()[:, 5])]).astype(np.float32)
-    assert (np.sort(true, axis=1)[:, -1] > 3 * true.mean(axis=1)).any()
-    found = Sinkhorn(regularisation)(tf.constant(true), tf.constant(predicted)).numpy()
-    assert found.dtype == np.float32
-    for index, value in enumerate(found):
-        a, b = (cells[index].astype(np.float64) for cells in (true, predicted))
-        a, b = a / a.sum(), b / b.sum()
-        occupied = np.ix_(a > 0, b > 0)
-        plan = ot.sinkhorn(
-            a[a > 0], b[b > 0], cell_distances()[occupied], regularisation,
-            stopThr=2e-5, numItermax=20_000,
-        )  # fmt: skip
-        assert value == pytest.approx((plan * cell_distances()[occupied]).sum(), rel=0.01)
-
-
-def test_sinkhorn_tends_to_the_earth_movers_distance():
-    true, predicted = some_modules(6, 3), some_modules(6, 4)
-    exact = emd(true, predicted, workers=1)
-    coarse, fine = (
-        Sinkhorn(regularisation)(tf.constant(true), tf.constant(predicted)).numpy()
-        for regularisation in (1.0, 0.1)
-    )
-    np.testing.assert_allclose(fine, exact, rtol=0.02)
-    assert (abs(fine - exact) < abs(coarse - exact)).all()
-
-
-def test_sinkhorn_of_single_cells_is_their_distance():
-    found = Sinkhorn()(tf.constant(one_cell(0, 3.0)), tf.constant(one_cell(40, 0.2))).numpy()
-    assert found == pytest.approx([cell_distances()[0, 40]], rel=1e-5)
-
-
-def test_sinkhorn_of_an_empty_module_is_zero_and_flat():
-    true = np.vstack([one_cell(0, 0.0), one_cell(3)])
-    predicted = tf.Variable(some_modules(2, 1))
-    with tf.GradientTape() as tape:
-        loss = Sinkhorn()(tf.constant(true), predicted)
-    gradient = tape.gradient(loss, predicted).numpy()
-    assert loss.numpy()[0] == 0 < loss.numpy()[1]
-    assert not gradient[0].any()
-    assert np.isfinite(gradient).all()
-    assert gradient[1].any()
-
-
-def test_sinkhorn_gradient_is_finite_where_nothing_flows():
-    true = one_cell(0) + one_cell(40)  # two cells too far apart to exchange charge
-    for predicted in (true, true + 1e-6, one_cell(0), one_cell(20)):
-        cells = tf.Variable(predicted)
-        with tf.GradientTape() as tape:
-            loss = Sinkhorn()(tf.constant(true), cells)
-        gradient = tape.gradient(loss, cells).numpy()
-        assert np.isfinite(gradient).all()
-        assert abs(gradient).max() <= cell_distances().max() / cells.numpy().sum()
-
-
-def test_sinkhorn_gradient_is_that_of_its_value(monkeypatch):
-    monkeypatch.setattr("models.training.losses._SINKHORN_TOLERANCE", 1e-13)
-    monkeypatch.setattr("models.training.losses._SINKHORN_STEPS", 20_000)
-    loss = Sinkhorn(1.0)
-    start = [tf.constant(some_modules(1, seed) + 0.01, tf.float64) for seed in (5, 6)]
-    direction = tf.constant(np.random.default_rng(7).standard_normal((1, 48)) * 1e-5)
-    for which in (0, 1):
-        with tf.GradientTape() as tape:
-            tape.watch(start[which])
-            value = loss(*start)
-        slope = tf.reduce_sum(tape.gradient(value, start[which]) * direction).numpy()
-        ahead, behind = (
-            loss(
-                *(cells + sign * direction * (index == which) for index, cells in enumerate(start))
-            )
-            for sign in (1, -1)
-        )
-        assert slope == pytest.approx((ahead - behind).numpy()[0] / 2, rel=1e-4)
-
-
-def test_sinkhorn_refuses_a_regularisation_beyond_float64():
-    with pytest.raises(ValueError, match="regularisation"):
-        Sinkhorn(1e-3)
-
-
-@pytest.mark.parametrize("name", ["weightedMSE", "telescopeMSE", "sinkhorn", "mse"])
+@pytest.mark.parametrize("name", ["weightedMSE", "telescopeMSE", "sinkhorn_divergence", "mse"])
 def test_a_step_of_training_lowers_the_loss(name):
     keras.utils.set_random_seed(1)
     image = ARRANGEMENTS["8x8"]

@@ -1,4 +1,4 @@
-"""Pruning: the smallest weights become 0 and stay 0, and the best epoch is one that has its zeros."""
+"""Pruning: the smallest weights become 0 and stay so; the best epoch is one with all its zeros."""
 
 from pathlib import Path
 from typing import Any

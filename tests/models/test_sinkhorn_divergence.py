@@ -57,6 +57,22 @@ def test_equal_modules_are_at_no_distance_and_pull_nowhere() -> None:
     assert np.abs(gradient).max() < 2e-2  # of distances up to 12: what the iterations leave
 
 
+def test_single_cells_are_at_their_distance() -> None:
+    one, other = np.zeros((1, 48)), np.zeros((1, 48))
+    one[0, 0], other[0, 40] = 3.0, 0.2
+    value, _ = value_and_gradient(SinkhornDivergence(1.0), one, other)
+    assert value == pytest.approx([cell_distances()[0, 40]], rel=1e-3)
+
+
+def test_the_gradient_is_that_of_the_value() -> None:
+    loss, one = SinkhornDivergence(2.0), modules(8, 6)
+    other = modules(9, 6, occupancy=1.0) + 0.2
+    direction = np.random.default_rng(7).standard_normal(other.shape) * 0.02
+    _, gradient = value_and_gradient(loss, one, other)
+    ahead, behind = (value_and_gradient(loss, one, other + d)[0] for d in (direction, -direction))
+    np.testing.assert_allclose((gradient * direction).sum(axis=1), (ahead - behind) / 2, atol=2e-5)
+
+
 def test_it_tends_to_the_exact_distance() -> None:
     one, other = modules(4, 200), modules(5, 200)
     exact = emd(one, other)
