@@ -35,7 +35,14 @@ from hw.foundation.fixed_point import parse_format
 from models.data.geometry import TRIGGER_CELLS
 from models.networks.econ_t_formats import DEFAULT_ELINKS
 from models.quality.measures import measure_modules, measures
-from models.quality.quality import PROFILE_BINS, occupancy, profile, statistics, typical_modules
+from models.quality.quality import (
+    PROFILE_BINS,
+    occupancy,
+    profile,
+    statistics,
+    typical_modules,
+    worst_modules,
+)
 from reports.metrics import Metric, with_provenance, write_metrics
 from testbench.econ_t.links import LINK_BITS
 from testbench.econ_t.received import autoencoder_bits
@@ -185,23 +192,29 @@ def _write_evaluation(
                         (n,): bits of the module's frame.
     profile_edges       edges of the occupancy bins of the profile of `emd`; profile_count, _mean,
                         _standard_error, _low (16 %) and _high (84 %) of each bin.
-    sample              indices of a few modules in full: sample_input and sample_output (k, 48) in
-                        CALQ counts with equal sums, sample_latent (k, latents).
+    sample              indices of a few typical modules in full: sample_input and sample_output
+                        (k, 48) in CALQ counts with equal sums, sample_latent (k, latents).
+    worst               the same of those with the largest distance: worst_input, ...
     """
-    shown = typical_modules(result.distances, where.occupancy, _SAMPLES)
-    charge_in = validation.calq[shown].sum(axis=1, keepdims=True)
-    charge_out = result.cells[shown].sum(axis=1, keepdims=True)
     bins = profile(result.distances, where.occupancy, PROFILE_BINS)
     arrays = {
         "occupancy": where.occupancy,
         "charge": where.charge.astype(np.float32),
         "occupancy_after": occupancy(result.cells),
         "profile_edges": np.array(PROFILE_BINS),
-        "sample": shown,
-        "sample_input": validation.calq[shown],
-        "sample_output": result.cells[shown] * (charge_in / charge_out),
-        "sample_latent": result.latents[shown],
     }
+    for kind, shown in (
+        ("sample", typical_modules(result.distances, where.occupancy, _SAMPLES)),
+        ("worst", worst_modules(result.distances, _SAMPLES)),
+    ):
+        charge_in = validation.calq[shown].sum(axis=1, keepdims=True)
+        charge_out = result.cells[shown].sum(axis=1, keepdims=True)
+        arrays |= {
+            kind: shown,
+            f"{kind}_input": validation.calq[shown],
+            f"{kind}_output": result.cells[shown] * (charge_in / charge_out),
+            f"{kind}_latent": result.latents[shown],
+        }
     for field in ("count", "mean", "standard_error", "low", "high"):
         arrays[f"profile_{field}"] = np.array([getattr(b.statistics, field) for b in bins])
     arrays |= {name: values.astype(np.float32) for name, values in result.values.items()}

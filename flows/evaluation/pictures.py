@@ -121,7 +121,8 @@ def _quality(layout: ModelLayout) -> list[_Draw]:
         ("All algorithms against occupancy", against(algorithms_profile_picture, occupancy_of)),
         ("All algorithms against charge", against(algorithms_profile_picture, charge_of)),
         ("Distance and bits sent", partial(_budget, layout)),
-        ("Event displays", partial(display_picture, found, name)),
+        ("Event displays", partial(display_picture, found, "sample", name)),
+        ("Event displays, worst", partial(display_picture, found, "worst", name)),
     ]
     if layout.arithmetic.is_file():  # only of a model in the chip's arithmetic
         title = "Training and the chip's arithmetic"

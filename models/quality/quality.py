@@ -102,6 +102,12 @@ def in_bin(
     return (coordinate >= lower) & below
 
 
+def worst_modules(values: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.int64]:
+    """Indices of the `count` modules of the largest values, the largest first."""
+    known = np.flatnonzero(~np.isnan(values))
+    return known[np.argsort(-values[known], kind="stable")[:count]]
+
+
 def typical_modules(
     values: npt.NDArray[np.float64], occupancies: npt.NDArray, count: int
 ) -> npt.NDArray[np.int64]:

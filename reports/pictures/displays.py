@@ -6,13 +6,19 @@ from reports.pictures.evaluation import Evaluation
 from reports.pictures.module_display import draw_latents, draw_module
 from reports.pictures.picture import MissingValuesError, Picture, PictureGroup, draw_picture
 
+_KINDS = {
+    "sample": ("displays", "Event displays", "Typical modules of rising occupancy"),
+    "worst": ("displays_worst", "Event displays, worst", "The modules of the largest distance"),
+}
+"""Name and title of the picture and first words of its caption, by what it shows."""
 
-def display_picture(evaluation: Evaluation, model: str) -> Picture:
-    """Input, latents and output of a few modules, a row each."""
-    shown = evaluation["sample"]
+
+def display_picture(evaluation: Evaluation, kind: str, model: str) -> Picture:
+    """Input, latents and output of a few modules, a row each: of kind `sample` or `worst`."""
+    shown = evaluation[kind]
     if not len(shown):
         raise MissingValuesError("no validation module has charge before and after compression")
-    inputs, outputs, latents = (evaluation[f"sample_{k}"] for k in ("input", "output", "latent"))
+    inputs, outputs, latents = (evaluation[f"{kind}_{k}"] for k in ("input", "output", "latent"))
     occupied, distances = evaluation["occupancy"][shown], evaluation["emd"][shown]
 
     def draw(figure: Figure) -> None:
@@ -33,9 +39,10 @@ def display_picture(evaluation: Evaluation, model: str) -> Picture:
             axes.set_title(title, fontsize=13, fontweight="bold", loc="center")
         grid[-1][1].set_xlabel("Output of the encoder", fontsize=11, loc="center")
 
+    name, title, words = _KINDS[kind]
     caption = (
-        f"Typical modules of rising occupancy ({model}): charges before compression, the encoder's "
+        f"{words} ({model}): charges before compression, the encoder's "
         "outputs, and charges after decompression (scaled to the module's summed charge, which is "
         "transmitted). Empty cells are grey; each row has its own colour scale."
     )
-    return draw_picture("displays", "Event displays", caption, PictureGroup.DISPLAYS, draw)
+    return draw_picture(name, title, caption, PictureGroup.DISPLAYS, draw)

@@ -15,7 +15,7 @@ from reports.pictures.picture import MissingValuesError
 Values = npt.NDArray[np.float64]
 
 _OF_ALGORITHM = re.compile(r"baseline\.(\w+)\.(\w+)\.emd")
-_OF_FEW = ("sample", "profile")  # arrays that have no row for every module
+_OF_FEW = ("sample", "worst", "profile")  # arrays that have no row for every module
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ def test_metrics_and_per_module_results_are_written(trained, monkeypatch):
             stored["sample_output"].sum(axis=1), stored["sample_input"].sum(axis=1), rtol=1e-5
         )
         assert (np.diff(stored["occupancy"][stored["sample"]]) >= 0).all()
+        assert stored["emd"][stored["worst"][0]] == np.nanmax(stored["emd"])
+        assert (np.diff(stored["emd"][stored["worst"]]) <= 0).all()
     drawn = {path.name for path in trained.plots.iterdir()}
     assert drawn == {"emd.png", "emd.svg", "gallery.json"}
     evaluate(trained.folder.parent, MODEL, skip_plot=True)

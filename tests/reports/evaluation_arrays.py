@@ -32,8 +32,9 @@ def evaluation_arrays(modules: int = 300, shown: int = 2) -> dict[str, npt.NDArr
             arrays[f"baseline.{name}.{form}.emd"] = np.where(calq.sum(axis=1) > 0, values, np.nan)
             arrays[f"baseline.{name}.{form}.telescope"] = values
         arrays[f"baseline.{name}.chip.bits"] = np.full(modules, 20 * place + 20, np.int16)
-    arrays["sample"] = np.arange(min(shown, max(modules - 1, 0)))
-    arrays["sample_input"] = calq[arrays["sample"]]
-    arrays["sample_output"] = calq[arrays["sample"]][:, ::-1]
-    arrays["sample_latent"] = rng.random((len(arrays["sample"]), 16)).astype(np.float32)
+    for kind in ("sample", "worst"):
+        arrays[kind] = np.arange(min(shown, max(modules - 1, 0)))
+        arrays[f"{kind}_input"] = calq[arrays[kind]]
+        arrays[f"{kind}_output"] = calq[arrays[kind]][:, ::-1]
+        arrays[f"{kind}_latent"] = rng.random((len(arrays[kind]), 16)).astype(np.float32)
     return arrays

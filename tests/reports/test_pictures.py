@@ -258,11 +258,12 @@ def test_models_are_laid_over_each_other(evaluation):
 # --- displays and networks ------------------------------------------------------------------------
 
 
-def test_a_display_shows_input_latents_and_output(evaluation):
-    picture = display_picture(evaluation, MODEL)
+@pytest.mark.parametrize("kind", ["sample", "worst"])
+def test_a_display_shows_input_latents_and_output(evaluation, kind):
+    picture = display_picture(evaluation, kind, MODEL)
     modules = [axes for axes in picture.figure.axes if axes.collections]
     cells = [axes.collections[0].get_array() for axes in modules]
-    rows = len(evaluation["sample"])
+    rows = len(evaluation[kind])
     assert sum(len(c) == 48 for c in cells if c is not None) == 2 * rows
     bars = [axes for axes in picture.figure.axes if len(axes.patches) == 16]
     assert len(bars) == rows
@@ -325,6 +326,7 @@ def test_missing_arrays_leave_out_their_pictures_alone(evaluation, tmp_path):
     gallery = evaluation_gallery(layout)
     assert {p.name for p in gallery.pictures} == {
         "emd", "emd_binned", "emd_occupancy", "measures", "measures_occupancy", "displays",
+        "displays_worst",
     }  # fmt: skip
     reasons = {lacking.title: lacking.reason for lacking in gallery.not_drawn}
     assert "'charge'" in reasons["Distance against charge"]
@@ -380,7 +382,7 @@ def test_an_evaluation_of_empty_modules_can_be_drawn():
     ):
         assert picture.figure.axes
     with pytest.raises(MissingValuesError):
-        display_picture(found, MODEL)
+        display_picture(found, "sample", MODEL)
     for picture in (profile_picture, measures_profile_picture, algorithms_profile_picture):
         for coordinate in along:
             with pytest.raises(MissingValuesError, match=f"no bin of {coordinate.name} has 5"):
@@ -468,8 +470,8 @@ def test_every_picture_is_a_sound_file(evaluation, tmp_path):
         assert stored[outputs[0]].sum() + zeros == latents.size
 
     gallery = evaluation_gallery(layout)
-    assert not gallery.not_drawn and len(gallery.pictures) == 19
-    assert len({picture.name for picture in gallery.pictures}) == 19
+    assert not gallery.not_drawn and len(gallery.pictures) == 20
+    assert len({picture.name for picture in gallery.pictures}) == 20
     write_gallery(layout.plots, gallery)
     for picture in gallery.pictures:
         root = ElementTree.parse(layout.plots / f"{picture.name}.svg").getroot()
