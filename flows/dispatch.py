@@ -11,6 +11,7 @@ from flows.stages import BY_NAME, STAGES
 OTHER_COMMANDS = {
     "doctor": "name each tool found or missing, with version and remedy",
     "import": "take a foreign Keras/QKeras encoder through the whole flow",
+    "quality": "the distance of a model and of the chip's other algorithms on any module data",
     "decoder": "train a new decoder for an encoder that stays as it is",
     "report": "collect all metrics in summary.json, report.md and report.html",
     "compare": "compare designs by summary.json: table, Markdown, overlays",

@@ -10,6 +10,7 @@ from flows.layout import ModelLayout, model_layout
 from hw.foundation.strict_config import StrictRecord, did_you_mean, load_json_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.data.normalisation import Normalisation
+from models.networks.econ_t_formats import DEFAULT_ELINKS
 from models.networks.zoo import DenseDecoder, ModelSpec
 
 
@@ -128,6 +129,12 @@ class ModelSettings(StrictRecord):
             return ChargeScale.SUM
         gives_shares = self.new_decoder or (self.model and self.model.decoder)
         return ChargeScale.SENT_SUM if gives_shares else ChargeScale.NETWORK
+
+    @property
+    def links(self) -> int:
+        """The eLinks that the latents fill, and so those of the algorithms it is compared with."""
+        chip = self.model.econ_t if self.model else None
+        return chip.elinks if chip else self.elinks or DEFAULT_ELINKS
 
     @property
     def of_chip(self) -> bool:

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,7 @@ def evaluate(
     validation = chosen_validation(layout, limit=0 if full else modules)
     where = coordinates(validation.calq)
     settings = read_settings(layout)
-    links = elinks or _links_of(settings)
+    links = elinks or (settings.links if settings else DEFAULT_ELINKS)
     others = measure_baselines(validation.calq, links, full=full) if baselines else []
     of_arithmetic: list[Metric] = []
     if not layout.network("decoder").is_file():
@@ -133,13 +134,6 @@ def evaluate(
     else:
         _draw(layout)
     return metrics
-
-
-def _links_of(settings: ModelSettings | None) -> int:
-    """The output links whose bits the model's latents fill; of all five where it does not tell."""
-    if settings and settings.model and settings.model.econ_t:
-        return settings.model.econ_t.elinks
-    return (settings.elinks if settings else None) or DEFAULT_ELINKS
 
 
 def chosen_validation(layout: ModelLayout, limit: int) -> Validation:
@@ -197,7 +191,7 @@ def _write_evaluation(
     worst               the same of those with the largest distance: worst_input, ...
     """
     bins = profile(result.distances, where.occupancy, PROFILE_BINS)
-    arrays = {
+    arrays: dict[str, Any] = {
         "occupancy": where.occupancy,
         "charge": where.charge.astype(np.float32),
         "occupancy_after": occupancy(result.cells),

@@ -43,8 +43,8 @@ class TrainingSettings:
         patience: epochs without a lower validation loss before training ends.
         optimizer: a Keras optimizer by name.
         learning_rate: of the optimizer; its own default where None.
-        schedule: `constant`, or `cosine`: the rate falls from epoch to epoch along half a period of
-            the cosine, to nearly 0 in the last of `epochs`.
+        schedule: `constant`, or `cosine`: the rate falls along half a period of the cosine, to
+            nearly 0 at the end of the last of `epochs`.
         fused: let XLA compile the steps: on a CPU less than half the time where layers and loss
             are many small operations, none gained where convolutions take it.
         pruning: of the layers given to `train`; None for none.
@@ -60,11 +60,11 @@ class TrainingSettings:
     fused: bool = False
     pruning: Pruning | None = None
 
-    def rate_factor(self, epoch: int) -> float:
-        """What the learning rate is multiplied by in an epoch, counted from 0."""
+    def rate_factor(self, epochs: float) -> float:
+        """What the learning rate is multiplied by after so many epochs, parts of one included."""
         if self.schedule == "constant":
             return 1.0
-        return (1.0 + math.cos(math.pi * epoch / self.epochs)) / 2.0
+        return (1.0 + math.cos(math.pi * epochs / self.epochs)) / 2.0
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,10 @@ def train(
     while not history.ended(settings):
         start = time.perf_counter()
         number = len(history.epochs)
-        optimizer.learning_rate = learning_rate * settings.rate_factor(number)
+
+        def set_rate(part: float, epoch: int = number) -> None:
+            optimizer.learning_rate = learning_rate * settings.rate_factor(epoch + part)
+
         if masks and settings.pruning:
             masks.shrink(settings.pruning.progress(number, settings.epochs))
         if fresh:
@@ -215,8 +218,8 @@ def train(
         if weights is None:
             weights = np.ones(len(images), dtype=np.float32)
         order = np.random.default_rng((settings.seed, number)).permutation(len(images))
-        loss_value = train_pass(images, expected, weights, order)
-        val_loss = test_pass(validation_images, validation_expected, validation_weights, None)
+        loss_value = train_pass(images, expected, weights, order, set_rate)
+        val_loss = test_pass(validation_images, validation_expected, validation_weights)
         for name, value in (("loss", loss_value), ("validation loss", val_loss)):
             if not math.isfinite(value):
                 raise CheckFailed(
@@ -277,11 +280,12 @@ def _masked(step: Callable[[Any], Any], masks: Masks | None) -> Callable[[Any], 
 
 def _compiled_pass(
     model: Any, step: Callable[[Any], Any], settings: TrainingSettings
-) -> Callable[[Images, Images, npt.NDArray, npt.NDArray | None], float]:
+) -> Callable[..., float]:
     """A function that runs Keras's `step` on all batches and returns the mean loss over modules.
 
-    It takes images, targets, weights and the order in which to go through them, and returns at
-    once when the loss is no longer a finite number.
+    It takes images, targets, weights, the order in which to go through them (None: as they are),
+    and what is called with the part of the modules done before each part; it returns at once when
+    the loss is no longer a finite number.
     """
     batch = settings.batch
     if settings.fused:
@@ -293,7 +297,11 @@ def _compiled_pass(
             step((images[index], targets[index], weights[index]))
 
     def all_batches(
-        images: Images, targets: Images, weights: npt.NDArray, order: npt.NDArray | None
+        images: Images,
+        targets: Images,
+        weights: npt.NDArray,
+        order: npt.NDArray | None = None,
+        before_part: Callable[[float], None] = lambda part: None,
     ) -> float:
         model.reset_metrics()
         full = len(images) // batch * batch
@@ -301,6 +309,7 @@ def _compiled_pass(
         for first, end in pairwise(edges):
             if first == end:
                 continue
+            before_part(first / len(images))
             rows = slice(first, end) if order is None else order[first:end]
             size = min(batch, end - first)
             arrays = (images, weights) if targets is images else (images, weights, targets)

@@ -9,12 +9,11 @@ import pytest
 from flows.__main__ import main
 from flows.artefacts.decoding import ChargeScale
 from flows.artefacts.settings import read_settings
-from flows.artefacts.trained_model import staged, write_json, write_networks, write_validation
 from flows.layout import ModelLayout, model_layout
 from models.data.generator import generate_modules, write_csv
 from models.networks.zoo import load_model_spec
 from reports.metrics import read_metrics
-from tests.flows.trained import trained_settings
+from tests.flows.trained import lay_trained
 
 MODEL = "8x8_c8_S2_qK"
 RECIPE = """\
@@ -31,21 +30,11 @@ batch: 100
 @pytest.fixture(scope="module")
 def laid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build folder with a trained model (of random weights), its data, and a recipe."""
-    from models.keras_backend import keras
-    from models.networks.encoder import build_networks
-
     folder = tmp_path_factory.mktemp("laid")
     modules = generate_modules(1500, seed=5)
     write_csv(modules, folder / "modules.csv")
     (folder / "recipe.yaml").write_text(RECIPE)
-    keras.utils.set_random_seed(1)
-    networks = build_networks(load_model_spec(MODEL))
-    layout = model_layout(folder / "build", MODEL)
-    with staged(layout) as staging:
-        parts = ("encoder", "decoder", "autoencoder")
-        write_networks(staging, {part: getattr(networks, part) for part in parts})
-        write_validation(staging, modules.calq[:100], None, None)
-        write_json(staging.at(layout.settings), trained_settings(MODEL).model_dump(mode="json"))
+    lay_trained(folder / "build", MODEL, modules.calq[:100])
     return folder
 
 
