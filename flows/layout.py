@@ -8,7 +8,7 @@ from hw.forms import Form
 
 METRICS = "metrics.json"
 DEFAULT_BUILD = Path("build")
-DEFAULT_MODEL = "8x8_c8_S2_qK"
+DEFAULT_MODEL = "8x8_c8_S2_w5"
 DEFAULT_TARGET = "econ_t"
 
 

@@ -110,7 +110,13 @@ def train_new_decoder(request: DecoderRequest) -> list[Metric]:
     from models.networks.inference import outputs_of
     from models.networks.network_files import load_network
     from models.training.losses import get_loss
-    from models.training.training import Sample, TrainingSettings, make_reproducible, train
+    from models.training.training import (
+        Sample,
+        TrainingSettings,
+        make_reproducible,
+        train,
+        worth_fusing,
+    )
 
     recipe, source = request.recipe, request.source
     if recipe.decoder is None:
@@ -157,7 +163,7 @@ def train_new_decoder(request: DecoderRequest) -> list[Metric]:
         optimizer=recipe.optimizer,
         learning_rate=recipe.learning_rate,
         schedule=recipe.schedule,
-        fused=True,
+        fused=worth_fusing(len(chosen), settings.batch),
     )
     of_epoch: Callable[[int], Sample] | None = None
     if fresh:

@@ -301,7 +301,12 @@ def _train(
     from models.networks.encoder import build_networks
     from models.training.losses import get_loss, ignores_sum
     from models.training.pruning import Pruning
-    from models.training.training import TrainingSettings, make_reproducible, train
+    from models.training.training import (
+        TrainingSettings,
+        make_reproducible,
+        train,
+        worth_fusing,
+    )
 
     assert settings.epochs and settings.batch and settings.patience
     given = _training_sample(sample.training, spec, settings, request.seed)
@@ -314,7 +319,7 @@ def _train(
         optimizer=spec.optimizer,
         learning_rate=spec.learning_rate,
         schedule=spec.schedule,
-        fused=spec.decoder is not None,
+        fused=spec.decoder is not None and worth_fusing(len(given.images), settings.batch),
         pruning=Pruning(**spec.pruning.model_dump()) if spec.pruning else None,
     )
     print(

@@ -26,6 +26,7 @@ from models.training.pruning import Masks, Pruning
 # Batches in one call of the compiled loop: about a second of work, so that an interruption is
 # noticed soon, and enough to hide Python's share (8 % less time than one call a batch).
 _BATCHES_PER_CALL = 64
+_STEPS_WORTH_FUSING = 100
 
 Images = npt.NDArray[np.float32]
 Schedule = Literal["constant", "cosine"]
@@ -128,6 +129,11 @@ class Sample:
     images: Images
     targets: Images | None = None
     weights: npt.NDArray[np.float32] | None = None
+
+
+def worth_fusing(modules: int, batch: int) -> bool:
+    """Whether an epoch has steps enough to repay their compilation by XLA, some ten seconds."""
+    return modules >= _STEPS_WORTH_FUSING * batch
 
 
 def make_reproducible(seed: int) -> None:

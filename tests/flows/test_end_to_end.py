@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from flows.layout import DEFAULT_MODEL
+
 PROJECT = Path(__file__).resolve().parents[2]
 REAL_DATA = PROJECT.parent / "shared" / "econt" / "nElinks_5"
-MODEL = "8x8_c8_S2_qK"
+MODEL = DEFAULT_MODEL
 REQUIRED = [
     "csim.vectors",
     "csim.mismatches",
