@@ -206,13 +206,14 @@ class DesignLayout:
 
     Attributes:
         build: the build folder.
-        target_name: the target as it was given: a name, or a path to a YAML file.
+        model_name, target_name: as they were given: a name, or a path to a YAML file.
     """
 
     build: Path
     model: ModelLayout
     target: TargetLayout
     data: DataLayout
+    model_name: str
     target_name: str
 
     @property
@@ -238,5 +239,6 @@ def design_layout(
         model_layout(build, model),
         target_layout(build, model, target),
         data or data_layout(build, None),
+        model,
         target,
     )

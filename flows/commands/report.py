@@ -1,7 +1,6 @@
 """Collect what all stages measured: summary.json, report.md, report.html and a table."""
 
 import argparse
-import json
 from pathlib import Path
 
 from flows.artefacts.stage_results import design_of, remedy, result, stages_of
@@ -12,6 +11,7 @@ from flows.layout import TargetLayout, model_layout, target_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import CheckFailed, InputError
+from hw.foundation.json_file import json_content
 from hw.foundation.strict_config import did_you_mean
 from hw.targets.target import load_target
 from models.networks.zoo import model_names
@@ -63,6 +63,11 @@ def run(arguments: argparse.Namespace) -> None:
                 for check in failed
             )
         )
+    if report.stale:
+        raise CheckFailed(
+            f"{report.outcome}, for results count no more: "
+            + "; ".join(f"{stage.name}: {stage.detail}" for stage in report.stale)
+        )
 
 
 def collect(
@@ -92,6 +97,12 @@ def collect(
     results = [result(stage, design) for stage in stages]
     states = {found.name: found for found, _ in results}
     metrics = [metric for _, measured in results for metric in measured]
+    lost = {
+        (metric.name, metric.variant)
+        for found, measured in results
+        if found.progress is Progress.STALE
+        for metric in measured
+    }
     hls_is_stale = states["hls"].progress is Progress.STALE
     if not hls_is_stale and states["vendor"].progress is Progress.MISSING:
         metrics += vendor_metrics(of_target, None)  # of tools run by hand
@@ -121,6 +132,7 @@ def collect(
         stages=list(states.values()),
         layers=[] if hls_is_stale else _layers(of_target),
         gallery=None if skip_plot else report_gallery(of_model, of_data, distances, undone),
+        lost=lost,
     )
 
 
@@ -135,8 +147,7 @@ def _refuse_unknown(build: Path, model: str) -> None:
 def _layers(of_target: TargetLayout) -> list[LayerFormats]:
     if not of_target.hls_types.is_file():
         return []
-    try:
-        records = json.loads(of_target.hls_types.read_text(encoding="utf-8"))
+    with json_content(of_target.hls_types, "run the hls stage anew") as records:
         return [
             LayerFormats(
                 record["name"],
@@ -145,8 +156,3 @@ def _layers(of_target: TargetLayout) -> list[LayerFormats]:
             )
             for record in records
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{of_target.hls_types}: not a list of layers with name and class: {error!r}; "
-            "run the hls stage anew"
-        ) from error

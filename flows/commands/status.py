@@ -7,7 +7,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from flows.artefacts.stage_results import design_of, metrics_file, remedy, stages_of, state
+from flows.artefacts.seals import metrics_file
+from flows.artefacts.stage_results import design_of, remedy, stages_of, state
 from flows.command_line.console import output_console
 from flows.command_line.options import add_design
 from flows.layout import DesignLayout
