@@ -15,6 +15,9 @@ from flows.layout import (
 )
 from flows.stages import STAGES, Scope, Stage
 from hw.foundation.errors import InputError
+from hw.foundation.strict_config import did_you_mean
+from hw.targets.target import load_target
+from models.networks.zoo import load_model_spec, model_names
 from reports.catalogue import records, require_sound
 from reports.metrics import Metric, read_metrics
 from reports.report import Progress, StageState
@@ -117,6 +120,31 @@ def _promised(stage: Stage, design: DesignLayout, command: str) -> list[Metric]:
 
 def _without_values(stage: Stage, reason: str) -> list[Metric]:
     return records({}, names=stage.records, evidence=stage.evidence, form=stage.form, reason=reason)
+
+
+def is_made_anew(stage: Stage, design: DesignLayout) -> bool:
+    """Whether the stage left results that count no more, and that Make can have made anew."""
+    if not metrics_file(stage, design).is_file() or (
+        stage.name == "train" and not is_made_here(design)
+    ):
+        return False
+    return state(stage, design).progress is Progress.STALE
+
+
+def require_known(design: DesignLayout) -> None:
+    """Refuse a design of which nothing can be said: a misspelt one would show nothing but gaps.
+
+    Raises:
+        InputError: no such target, or no such model in the zoo or the build folder.
+    """
+    load_target(design.target_name)
+    name, build = design.model_name, design.build
+    trained = {settings.parent.parent.name for settings in build.glob("*/train/*.json")}
+    known = sorted({*model_names(), *trained})
+    if name.endswith((".yaml", ".yml")) and not design.model.folder.is_dir():
+        load_model_spec(name)
+    elif not design.model.folder.is_dir() and name not in known:
+        raise InputError(f"no model '{name}' in {build} or the zoo; {did_you_mean(name, known)}")
 
 
 def _key_figure(stage: Stage, measured: list[Metric]) -> str:

@@ -1,6 +1,7 @@
 """Options that several stages share, and the bounds of their numbers."""
 
 import argparse
+import re
 from pathlib import Path
 
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, DEFAULT_TARGET
@@ -16,9 +17,30 @@ LEAVE_VERDICT = (
 """What `--or-skip` does in a stage that compares."""
 
 
+_ODD = re.compile(r"[\s'\"`$;&|<>*?!\\%={}\[\]()~^#:,]")
+
+
+def build_folder(text: str) -> Path:
+    """A build folder, as an option names it: a path that compilers, make and the tools' scripts
+    take as one word.
+
+    Raises:
+        ArgumentTypeError: it is no such path.
+    """
+    folder = Path(text)
+    if not text.strip() or folder.absolute() == Path(folder.absolute().anchor):
+        raise argparse.ArgumentTypeError(f"'{text}' is no build folder")
+    if odd := _ODD.search(str(folder.absolute())):
+        raise argparse.ArgumentTypeError(
+            f"'{folder.absolute()}' has a {odd[0]!r} in it, which compilers and tools would take "
+            "apart; choose another folder"
+        )
+    return folder
+
+
 def add_build(parser: argparse.ArgumentParser) -> None:
     """`--build`."""
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--build", type=build_folder, default=DEFAULT_BUILD, help="build folder")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

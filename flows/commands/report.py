@@ -3,18 +3,16 @@
 import argparse
 from pathlib import Path
 
-from flows.artefacts.stage_results import design_of, remedy, result, stages_of
+from flows.artefacts.stage_results import design_of, remedy, require_known, result, stages_of
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
 from flows.command_line.options import add_design
-from flows.layout import TargetLayout, model_layout, target_layout
+from flows.layout import TargetLayout, target_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import CheckFailed, InputError
 from hw.foundation.json_file import json_content
-from hw.foundation.strict_config import did_you_mean
 from hw.targets.target import load_target
-from models.networks.zoo import model_names
 from reports.metrics import write_summary
 from reports.report import DesignReport, LayerFormats, Progress, compose
 from reports.summary import summarise
@@ -87,8 +85,8 @@ def collect(
     )
 
     demanded = load_target(target)
-    _refuse_unknown(build, model)
     design = design_of(build, model, target, data)
+    require_known(design)
     of_model, of_target, of_data = design.model, design.target, design.data
     if data and not data.exists() and not of_data.metrics.is_file():
         raise InputError(f"--data {data}: no such file or folder, and never inspected")
@@ -134,14 +132,6 @@ def collect(
         gallery=None if skip_plot else report_gallery(of_model, of_data, distances, undone),
         lost=lost,
     )
-
-
-def _refuse_unknown(build: Path, model: str) -> None:
-    """A misspelt model would give a report of nothing but gaps."""
-    trained = {settings.parent.parent.name for settings in build.glob("*/train/*.json")}
-    known = sorted({*model_names(), *trained})
-    if not model_layout(build, model).folder.is_dir() and model not in known:
-        raise InputError(f"no model '{model}' in {build} or the zoo; {did_you_mean(model, known)}")
 
 
 def _layers(of_target: TargetLayout) -> list[LayerFormats]:

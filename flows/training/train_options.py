@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flows.command_line.options import require_at_least
+from flows.command_line.options import build_folder, require_at_least
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
 from flows.training.train_models import (
     BATCH,
@@ -42,7 +42,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         "-o",
         "--odir",
         "--build",
-        type=Path,
+        type=build_folder,
         default=DEFAULT_BUILD,
         help="output folder; a model's files are in <odir>/<model>/train",
     )
