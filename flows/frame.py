@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
 
+from flows.artefacts.judged_target import judged_target
 from flows.artefacts.seals import Hashes, read_now, write_results
 from flows.command_line.options import check_options
 from flows.layout import DesignLayout, design_layout
@@ -61,6 +62,7 @@ def run(stage: Stage, module: ModuleType, arguments: argparse.Namespace) -> None
     """
     check_options(arguments)
     design = design_layout(arguments.build, arguments.model, arguments.target)
+    judged_target(arguments.target)  # a misspelt budget is told before any work
     read = read_now(stage, design)
     try:
         found = module.measure(stage, design, arguments)

@@ -484,8 +484,8 @@ def required_row(name: str) -> Row:
     """
     if row := find_row(name):
         return row
-    known = [row.name for row in _ROWS]
-    raise ValueError(f"reports/catalogue.py has no metric '{name}'; {did_you_mean(name, known)}")
+    hint = did_you_mean(name, known_names())
+    raise ValueError(f"reports/catalogue.py has no metric '{name}'; {hint}")
 
 
 _COUNTED = {
@@ -542,6 +542,11 @@ def algorithm_label(name: str) -> str:
 def named_rows() -> tuple[Row, ...]:
     """All rows but the patterns, in the order of the catalogue."""
     return tuple(_BY_NAME.values())
+
+
+def known_names() -> list[str]:
+    """Names and patterns of all metrics."""
+    return [row.name for row in _ROWS]
 
 
 def names_measured_by(stage: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.artefacts.judged_target import judged_target
 from flows.artefacts.seals import broken_seal, metrics_file
 from flows.artefacts.settings import ModelSettings, read_settings
 from flows.layout import (
@@ -16,7 +17,6 @@ from flows.layout import (
 from flows.stages import STAGES, Scope, Stage
 from hw.foundation.errors import InputError
 from hw.foundation.strict_config import did_you_mean
-from hw.targets.target import load_target
 from models.networks.zoo import load_model_spec, model_names
 from reports.catalogue import records, require_sound
 from reports.metrics import Metric, read_metrics
@@ -137,7 +137,7 @@ def require_known(design: DesignLayout) -> None:
     Raises:
         InputError: no such target, or no such model in the zoo or the build folder.
     """
-    load_target(design.target_name)
+    judged_target(design.target_name)
     name, build = design.model_name, design.build
     trained = {settings.parent.parent.name for settings in build.glob("*/train/*.json")}
     known = sorted({*model_names(), *trained})

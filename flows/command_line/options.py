@@ -106,8 +106,15 @@ def check_options(arguments: argparse.Namespace) -> None:
         raise InputError(f"--seconds {arguments.seconds:g}: give a number above 0")
 
 
+LARGEST = {"seed": 2**32 - 1, "vectors": 100_000_000, "events": 1_000_000_000}
+"""Of numbers that the generators of random numbers, or any machine's memory, bound."""
+
+_LARGEST_NUMBER = 10**9
+
+
 def require_at_least(least: int, arguments: argparse.Namespace, *names: str) -> None:
-    """Refuse options below `least`; one that is not given is as it should be.
+    """Refuse options below `least`, or beyond what can be done; one that is not given is as it
+    should be.
 
     Raises:
         InputError: names the option.
@@ -116,3 +123,5 @@ def require_at_least(least: int, arguments: argparse.Namespace, *names: str) -> 
         value = getattr(arguments, name)
         if value is not None and value < least:
             raise InputError(f"--{name} {value}: give a number of at least {least}")
+        if value is not None and value > (largest := LARGEST.get(name, _LARGEST_NUMBER)):
+            raise InputError(f"--{name} {value}: give a number of at most {largest}")

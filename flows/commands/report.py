@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from flows.artefacts.judged_target import judged_target
 from flows.artefacts.stage_results import design_of, remedy, require_known, result, stages_of
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
@@ -12,7 +13,6 @@ from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import CheckFailed, InputError
 from hw.foundation.json_file import json_content
-from hw.targets.target import load_target
 from reports.metrics import write_summary
 from reports.report import DesignReport, LayerFormats, Progress, compose
 from reports.summary import summarise
@@ -84,7 +84,7 @@ def collect(
         report_gallery,  # as late as this: matplotlib is slow to import
     )
 
-    demanded = load_target(target)
+    demanded = judged_target(target)
     design = design_of(build, model, target, data)
     require_known(design)
     of_model, of_target, of_data = design.model, design.target, design.data

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.foundation.atomic_file import atomic_directory
+from hw.foundation.errors import InputError
 from hw.foundation.json_file import json_content
 from reports.pictures.picture import MissingValuesError, Picture, PictureGroup
 
@@ -40,12 +41,13 @@ class Gallery:
 
 
 def gather(draws: Iterable[tuple[str, Callable[[], Picture]]]) -> Gallery:
-    """Draw each picture, given as title and function; those that lack values become `NotDrawn`."""
+    """Draw each picture, given as title and function; those that lack sound values become
+    `NotDrawn`."""
     pictures, not_drawn = [], []
     for title, draw in draws:
         try:
             pictures.append(draw())
-        except MissingValuesError as error:
+        except (MissingValuesError, InputError) as error:  # it is lacking, or damaged
             not_drawn.append(NotDrawn(title, str(error)))
     return Gallery(tuple(pictures), tuple(not_drawn))
 
