@@ -12,6 +12,7 @@ EVENTS  ?= 500000## modules to generate where DATA is empty
 VECTORS ?= 100000## least number of modules in each simulation
 SEED    ?= 1## seed of generator, split, training and stimulus
 EVALUATE ?=## options of make evaluate, such as --full or --skipPlot
+REPORT  ?=## options of make report, such as --junit FILE or --skipPlot
 VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
 COMPARE ?=## options of make compare, such as --fail-on-regression or --all
 MODELS  ?=## models for compare, comma between them; the first is the base
@@ -49,7 +50,7 @@ else ifneq ($(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,$(STAGES)),)
 MAKEFLAGS += -j2
 endif
 .PHONY: all help doctor status runtimes environment data train $(OF_MODEL) $(OF_TARGET) $(OF_CHIP) vendor report compare
-.PHONY: test test-rtl test-fast test-random lint bench conformance clean distclean FORCE
+.PHONY: test test-rtl test-fast test-faults test-random lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 help:  ## list targets and variables
 	@echo "Targets:"
@@ -135,7 +136,7 @@ $(OF_CHIP:%=$(R)/%/metrics.json): $(R)/%/metrics.json: | .venv/.installed ; $(ST
 $(T)/vendor/metrics.json: | .venv/.installed
 	$(FLOWS) vendor $(DESIGN) --seed $(SEED) $(VENDOR)
 report: $(D)/metrics.json $(patsubst %,$(M)/%/metrics.json,evaluate flops) $(patsubst %,$(T)/%/metrics.json,csim rtlsim synth timing gatesim equivalence)  ## gather all numbers and the verdict: report.html, report.md, summary.json
-	$(FLOWS) report $(DESIGN) $(if $(DATA),--data $(DATA))
+	$(FLOWS) report $(DESIGN) $(if $(DATA),--data $(DATA)) $(REPORT)
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
 	$(FLOWS) compare --build $(BUILD) --models '$(MODELS)' --target $(TARGET) --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))' $(COMPARE)
 status: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA))  ## which stages of MODEL on TARGET are done
@@ -143,13 +144,15 @@ runtimes: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DA
 # --- checks ------------------------------------------------------------------------------------
 RTL_TESTS := $(wildcard tests/testbench/test_rtl_*.py)
 PYTEST := $(PY) -m pytest -q
-test test-rtl test-fast test-random lint bench conformance: .venv/.installed
-test:  ## all tests but test-rtl's, the end-to-end run included (minutes)
-	$(PYTEST) -n 2 --dist loadfile $(RTL_TESTS:%=--ignore=%)
+test test-rtl test-fast test-faults test-random lint bench conformance: .venv/.installed
+test:  ## all tests but test-rtl's and test-faults', the end-to-end run included (minutes)
+	$(PYTEST) -n 2 --dist loadfile -m 'not faults' $(RTL_TESTS:%=--ignore=%)
 test-rtl:  ## tests of the chip's own RTL: Verilator builds of many minutes
 	$(PYTEST) -n 2 --dist loadfile $(RTL_TESTS)
+test-faults:  ## damage of every kind to every file of a design, and stages killed (many minutes)
+	$(PYTEST) tests/flows/test_faults.py
 test-fast:  ## only the tests that take seconds
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not faults'
 test-random:  ## the property tests on new random examples
 	$(PYTEST) -m 'not slow' --hypothesis-profile random $(shell grep -l '^@given' -r tests)
 lint:  ## style, types and who may import whom

@@ -27,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="data set whose distributions are shown; default: the one the model was trained on",
     )
     parser.add_argument(
+        "--junit",
+        type=Path,
+        metavar="FILE",
+        help="write the demands as JUnit XML, for a CI system; default: do not",
+    )
+    parser.add_argument(
         "--skipPlot", "--skip-plot", dest="skip_plot", action="store_true", help="show no pictures"
     )
 
@@ -49,6 +55,10 @@ def run(arguments: argparse.Namespace) -> None:
     write_text(of_target.html, page)
     write_text(of_target.markdown, text)
     write_summary(of_target.summary, report.summary)
+    if arguments.junit:
+        from reports.rendering.junit import junit
+
+        write_text(arguments.junit, junit(report))
     # a log takes lines of any length; beside each other the forms of a design need this much
     print_report(report, output_console())
     print(f"wrote {of_target.summary}, {of_target.markdown.name} and {of_target.html.name}")

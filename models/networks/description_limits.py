@@ -26,7 +26,7 @@ def fault_of_sizes(config: dict[str, Any]) -> str | None:
     layers = _layers(config)
     if len(layers) > MOST_LAYERS:
         return f"{len(layers)} layers; at most {MOST_LAYERS} are taken"
-    weights = 0
+    weights = 0.0
     for layer in layers:
         settings = layer.get("config")
         if not isinstance(settings, dict):
