@@ -12,6 +12,7 @@ EVENTS  ?= 500000## modules to generate where DATA is empty
 VECTORS ?= 100000## least number of modules in each simulation
 SEED    ?= 1## seed of generator, split, training and stimulus
 EVALUATE ?=## options of make evaluate, such as --full or --skipPlot
+REPORT  ?=## options of make report, such as --junit FILE or --skipPlot
 VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
 COMPARE ?=## options of make compare, such as --fail-on-regression or --all
 MODELS  ?=## models for compare, comma between them; the first is the base
@@ -20,9 +21,15 @@ PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
 PY    := .venv/bin/python
 FLOWS := $(PY) -m flows
 comma := ,
+# what make, the shell or a tool would take apart is refused before anything runs
+ODD := ' " ` $$ ; & | < > * ? ! \ % = { } [ ] ~ ^ : \#
+space := $(subst ,, )
+odd = $(strip $(foreach c,$(ODD),$(findstring $c,$1)) $(if $(findstring $(space),$1),blank))
+$(foreach v,MODEL TARGET DATA BUILD MODELS,$(if $(call odd,$(value $v)),$(error $v='$(value $v)' has $(call odd,$(value $v)) in it; choose another name)))
+$(foreach v,MODEL TARGET BUILD,$(if $(value $v),,$(error $v is empty; leave it out for the default)))
 name   = $(patsubst %.yaml,%,$(notdir $(1)))
 # where results lie: <place>/<stage>/metrics.json, of the data, model, target and chip's own RTL
-D := $(BUILD)/data/$(if $(DATA),$(notdir $(abspath $(DATA))),generated)
+D := $(BUILD)/data/$(if $(DATA),$(notdir $(or $(realpath $(DATA)),$(abspath $(DATA)))),generated)
 M := $(BUILD)/$(call name,$(MODEL))
 T := $(M)/$(call name,$(TARGET))
 R := $(BUILD)/.reconfigurable/$(call name,$(TARGET))
@@ -35,8 +42,15 @@ OF_MODEL  := emd-cnn evaluate flops graph
 OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable
 OF_CHIP   := $(foreach form,reconfigurable chip chip-tripled,synth-$(form) timing-$(form) equivalence-$(form))
 DESIGN    := --build $(BUILD) --model $(MODEL) --target $(TARGET)
+# stages run side by side, two at a time; what has been asked to be removed goes first, alone
+STAGES := $(filter-out help doctor status runtimes environment compare lint bench conformance test% clean% distclean .venv/%,$(or $(MAKECMDGOALS),all))
+ifneq ($(filter clean% distclean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+else ifneq ($(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,$(STAGES)),)
+MAKEFLAGS += -j2
+endif
 .PHONY: all help doctor status runtimes environment data train $(OF_MODEL) $(OF_TARGET) $(OF_CHIP) vendor report compare
-.PHONY: test test-rtl test-fast test-random lint bench conformance clean distclean FORCE
+.PHONY: test test-rtl test-fast test-faults test-random lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 help:  ## list targets and variables
 	@echo "Targets:"
@@ -63,6 +77,12 @@ STAMP_vendor   = VENDOR=$(VENDOR) SEED=$(SEED)
 %.settings: FORCE
 	+@mkdir -p $(@D) && { echo '$(STAMP_$(*F))' | cmp -s - $@ || echo '$(STAMP_$(*F))' > $@; }
 # --- stages: what each needs; the recipes stand below ------------------------------------------------
+# Make goes by dates; what has another content than its results are of is made anew whatever its date
+ifneq ($(and $(STAGES),$(shell [ .venv/.installed -nt pyproject.toml -a .venv/.installed -nt constraints.txt ] && echo yes)),)
+STALE := $(shell $(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA)) --stale)
+$(if $(filter-out 0,$(.SHELLSTATUS)),$(error nothing was done))
+$(STALE:%=$(BUILD)/%): FORCE
+endif
 data: $(D)/metrics.json  ## generate modules, or inspect DATA, and compare with the published distributions
 $(D)/metrics.json: $(D)/data.settings $(wildcard $(DATA) $(DATA)/*.csv)
 IMPORTED := $(shell grep -sE '"model": null|"new_decoder": [{]' $(M)/train/settings.json)# it is as it came: nothing makes it anew
@@ -116,7 +136,7 @@ $(OF_CHIP:%=$(R)/%/metrics.json): $(R)/%/metrics.json: | .venv/.installed ; $(ST
 $(T)/vendor/metrics.json: | .venv/.installed
 	$(FLOWS) vendor $(DESIGN) --seed $(SEED) $(VENDOR)
 report: $(D)/metrics.json $(patsubst %,$(M)/%/metrics.json,evaluate flops) $(patsubst %,$(T)/%/metrics.json,csim rtlsim synth timing gatesim equivalence)  ## gather all numbers and the verdict: report.html, report.md, summary.json
-	$(FLOWS) report $(DESIGN) $(if $(DATA),--data $(DATA))
+	$(FLOWS) report $(DESIGN) $(if $(DATA),--data $(DATA)) $(REPORT)
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
 	$(FLOWS) compare --build $(BUILD) --models '$(MODELS)' --target $(TARGET) --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))' $(COMPARE)
 status: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA))  ## which stages of MODEL on TARGET are done
@@ -124,13 +144,15 @@ runtimes: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DA
 # --- checks ------------------------------------------------------------------------------------
 RTL_TESTS := $(wildcard tests/testbench/test_rtl_*.py)
 PYTEST := $(PY) -m pytest -q
-test test-rtl test-fast test-random lint bench conformance: .venv/.installed
-test:  ## all tests but test-rtl's, the end-to-end run included (minutes)
-	$(PYTEST) -n 2 --dist loadfile $(RTL_TESTS:%=--ignore=%)
+test test-rtl test-fast test-faults test-random lint bench conformance: .venv/.installed
+test:  ## all tests but test-rtl's and test-faults', the end-to-end run included (minutes)
+	$(PYTEST) -n 2 --dist loadfile -m 'not faults' $(RTL_TESTS:%=--ignore=%)
 test-rtl:  ## tests of the chip's own RTL: Verilator builds of many minutes
 	$(PYTEST) -n 2 --dist loadfile $(RTL_TESTS)
+test-faults:  ## damage of every kind to every file of a design, and stages killed (many minutes)
+	$(PYTEST) tests/flows/test_faults.py
 test-fast:  ## only the tests that take seconds
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not faults'
 test-random:  ## the property tests on new random examples
 	$(PYTEST) -m 'not slow' --hypothesis-profile random $(shell grep -l '^@given' -r tests)
 lint:  ## style, types and who may import whom
@@ -142,9 +164,9 @@ conformance:  ## ECON-T golden model against the emulator's public vectors (../s
 # --- cleaning ----------------------------------------------------------------------------------
 CLEAN := $(patsubst %,clean-%,data train $(OF_MODEL) $(OF_TARGET) $(OF_CHIP) vendor)
 .PHONY: $(CLEAN)
-$(CLEAN): clean-%:
-	rm -rf $(if $(filter data,$*),$(D),$(M)/$* $(T)/$* $(R)/$*)
+REMOVE := @$(or $(wildcard $(PY)),$(PYTHON)) -m flows.cleaning --build $(BUILD) --model $(MODEL) --target $(TARGET) $(if $(DATA),--data $(DATA))
+$(CLEAN): clean-%: ; $(REMOVE) $*
 clean:  ## remove the results of MODEL (all targets)
-	rm -rf $(M)
+	$(REMOVE) model
 distclean:  ## remove all results and the environment
-	rm -rf $(BUILD) .venv
+	$(REMOVE) all --environment .venv

@@ -1,9 +1,9 @@
 """What every stage of the hardware does alike, around the measurement that it alone does.
 
 A stage's module has `add_arguments(parser)`, `CANNOT` (the errors for which it cannot be done) and
-`measure(stage, design, arguments)`.  The frame removes the metrics of an earlier run, lets the
-stage measure, and writes what was found, or why nothing was, in one go; it tells the outcome in
-one wording, and `--or-skip` leaves the verdict on it to the report.
+`measure(stage, design, arguments)`.  The frame lets the stage measure, and writes what was found,
+or why nothing was, in one go, sealed with what was read; until then the results of an earlier run
+stay.  It tells the outcome in one wording, and `--or-skip` leaves the verdict on it to the report.
 """
 
 import argparse
@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
 
-from flows.artefacts.stage_results import metrics_file
+from flows.artefacts.judged_target import judged_target
+from flows.artefacts.seals import Hashes, read_now, write_results
 from flows.command_line.options import check_options
 from flows.layout import DesignLayout, design_layout
 from flows.provenance import file_hash, provenance
 from flows.stages import Scope, Stage
-from hw.foundation.errors import CheckFailed
+from hw.foundation.errors import CheckFailed, InputError
 from reports.catalogue import Value, records
-from reports.metrics import Metric, with_provenance, write_metrics
+from reports.metrics import Metric, with_provenance
 
 
 @dataclass(frozen=True)
@@ -54,23 +55,25 @@ def run(stage: Stage, module: ModuleType, arguments: argparse.Namespace) -> None
     """Carry out one stage.
 
     Raises:
-        InputError: an option, or a file that an earlier stage left, cannot be used.
+        InputError: an option, or a file that an earlier stage left, cannot be used, or changed
+            while the stage read it.
         CheckFailed: it found a difference; with `--or-skip` it is recorded and told only.
         Exception: one of the CANNOT of its module; with `--or-skip` it is recorded and told only.
     """
     check_options(arguments)
     design = design_layout(arguments.build, arguments.model, arguments.target)
-    file = metrics_file(stage, design)
-    file.unlink(missing_ok=True)
+    judged_target(arguments.target)  # a misspelt budget is told before any work
+    read = read_now(stage, design)
     try:
         found = module.measure(stage, design, arguments)
     except module.CANNOT as error:
         if not arguments.or_skip:
             raise
-        _write(stage, design, arguments, Found(), str(error))
+        _write(stage, design, arguments, Found(), str(error), read=read)
         print(f"{stage.name} skipped: {error}")
         return
-    _write(stage, design, arguments, found, found.failure)
+    _require_unchanged(stage, design, read)
+    _write(stage, design, arguments, found, found.failure, read=read)
     if found.failure is None:
         for line in found.told:
             print(line)
@@ -81,12 +84,24 @@ def run(stage: Stage, module: ModuleType, arguments: argparse.Namespace) -> None
     print(f"error: {message}", file=sys.stderr)
 
 
+def _require_unchanged(stage: Stage, design: DesignLayout, read: Hashes) -> None:
+    """What was measured is what lay there from the first to the last moment."""
+    now = read_now(stage, design)
+    if changed := [label for label in {**read, **now} if read.get(label) != now.get(label)]:
+        raise InputError(
+            f"{changed[0]} changed while the {stage.name} stage was at work, so nothing was "
+            "written; run it again"
+        )
+
+
 def _write(
     stage: Stage,
     design: DesignLayout,
     arguments: argparse.Namespace,
     found: Found,
     reason: str | None,
+    *,
+    read: Hashes,
 ) -> None:
     encoder = design.model.network("encoder")
     source = provenance(
@@ -106,4 +121,4 @@ def _write(
         ),
         *found.more,
     ]
-    write_metrics(metrics_file(stage, design), with_provenance(metrics, source))
+    write_results(stage, design, with_provenance(metrics, source), read)

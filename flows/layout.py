@@ -1,15 +1,31 @@
 """Where every stage's artefacts live: the only place that knows folder and file names."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hw.forms import Form
+from hw.foundation.errors import InputError
 
 METRICS = "metrics.json"
 DEFAULT_BUILD = Path("build")
 DEFAULT_MODEL = "8x8_c8_S2_w5"
 DEFAULT_TARGET = "econ_t"
+
+
+GENERATED_DATA = "generated"
+"""Name of the data set that the data stage generates."""
+
+TAKEN_NAMES = frozenset(
+    {"data", "compare", "plots", "block", "checkpoint"}
+    | {"train", "emd-cnn", "evaluate", "flops", "graph"}
+    | {"hls", "csim", "rtl", "rtlsim", "synth", "timing", "gatesim", "equivalence", "ecp5"}
+    | {"vendor"}
+)
+"""What models, targets and data sets cannot be called: folders of that name hold other things."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*")
 
 
 class _Below:
@@ -158,8 +174,17 @@ class TargetLayout:
 
 
 def data_layout(build: Path, data: Path | None) -> DataLayout:
-    """Layout of the data set at `data`, or of the generated one where it is None."""
-    return DataLayout(build / "data" / (data.resolve().name if data else "generated"))
+    """Layout of the data set at `data`, or of the generated one where it is None.
+
+    Raises:
+        InputError: a file or folder of that name cannot name a data set.
+    """
+    if data is None:
+        return DataLayout(build / "data" / GENERATED_DATA)
+    name = data.resolve().name
+    if name in ("", GENERATED_DATA) or name.startswith("."):
+        raise InputError(f"--data {data}: '{name}' cannot name a data set; rename the folder")
+    return DataLayout(build / "data" / name)
 
 
 def cache_folder(build: Path) -> Path:
@@ -180,24 +205,35 @@ def shared_folder(build: Path, form: Form) -> Path:
 
 def shared_layout(build: Path, form: Form, target: str) -> TargetLayout:
     """What a target's stages measured of a form that serves all models."""
-    return TargetLayout(shared_folder(build, form) / _folder_name(target))
+    return TargetLayout(shared_folder(build, form) / _folder_name(target, "target"))
 
 
 def model_layout(build: Path, model: str) -> ModelLayout:
-    return ModelLayout(build / _folder_name(model))
+    return ModelLayout(build / _folder_name(model, "model"))
 
 
 def emd_cnn_layout(build: Path, name: str) -> EmdCnnLayout:
-    return EmdCnnLayout(build / _folder_name(name) / "emd-cnn")
+    return EmdCnnLayout(build / _folder_name(name, "model") / "emd-cnn")
 
 
 def target_layout(build: Path, model: str, target: str) -> TargetLayout:
-    return TargetLayout(build / _folder_name(model) / _folder_name(target))
+    return TargetLayout(model_layout(build, model).folder / _folder_name(target, "target"))
 
 
-def _folder_name(design: str) -> str:
-    """The name of a model or target; a path to its own YAML file gives that file's stem."""
-    return Path(design).stem if design.endswith((".yaml", ".yml")) else design
+def _folder_name(given: str, what: str) -> str:
+    """The name of a model or target; a path to its own YAML file gives that file's stem.
+
+    Raises:
+        InputError: no folder can have that name: results are written and removed by it.
+    """
+    name = Path(given).stem if given.endswith((".yaml", ".yml")) else given
+    if not _NAME.fullmatch(name) or name in TAKEN_NAMES:
+        why = "is the name of a stage's folder" if name in TAKEN_NAMES else "is no name of a folder"
+        raise InputError(
+            f"--{what} '{given}': '{name}' {why}; give letters, digits and . _ + - (a path to a "
+            f"{what}'s own file ends in .yaml)"
+        )
+    return name
 
 
 @dataclass(frozen=True)
@@ -206,13 +242,14 @@ class DesignLayout:
 
     Attributes:
         build: the build folder.
-        target_name: the target as it was given: a name, or a path to a YAML file.
+        model_name, target_name: as they were given: a name, or a path to a YAML file.
     """
 
     build: Path
     model: ModelLayout
     target: TargetLayout
     data: DataLayout
+    model_name: str
     target_name: str
 
     @property
@@ -238,5 +275,6 @@ def design_layout(
         model_layout(build, model),
         target_layout(build, model, target),
         data or data_layout(build, None),
+        model,
         target,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from reports.metrics import Provenance
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_HASH_DIGITS = 16
+HASH_DIGITS = 16
 
 
 def file_hash(*paths: Path) -> str:
@@ -18,7 +18,7 @@ def file_hash(*paths: Path) -> str:
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
-    return digest.hexdigest()[:_HASH_DIGITS]
+    return digest.hexdigest()[:HASH_DIGITS]
 
 
 def _git(*arguments: str) -> str | None:

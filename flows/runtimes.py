@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from flows.artefacts.stage_results import metrics_file
+from flows.artefacts.seals import metrics_file
 from flows.layout import DEFAULT_MODEL, DEFAULT_TARGET, DesignLayout, data_layout, design_layout
 from flows.stages import Stage
 from hw.foundation.atomic_file import write_text

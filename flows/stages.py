@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hw.forms import CHIP, CHIP_TRIPLED, GENERATED, RECONFIGURABLE, Form
-from reports.catalogue import names_measured_by
-from reports.metrics import Evidence
+from reports.evidence import Evidence
 
 
 class Scope(Enum):
@@ -19,6 +18,32 @@ class Scope(Enum):
     MODEL = "model"
     TARGET = "model on a target"
     FORM = "form on a target"  # the same for all models
+
+
+class Artefact(Enum):
+    """A kind of files, or a record, that stages read or write; `flows.artefacts.seals` says which
+    files of a design these are."""
+
+    MODEL_RECORD = "record of the model"
+    TARGET_RECORD = "record of the target"
+    LIBRARY = "cell library"
+    MODULES = "modules"
+    DISTRIBUTIONS = "distributions of the modules"
+    TRAINED = "all that the training wrote"
+    ENCODER = "encoder"
+    DECODER = "decoder"
+    SETTINGS = "settings of the model"
+    VALIDATION = "validation modules"
+    COMPARED = "the plain model that the model is compared with"
+    EVALUATION = "results for each module, and pictures"
+    GRAPHS = "networks for other tools"
+    LEARNED_EMD = "learned earth mover's distance"
+    HLS = "HLS project"
+    BLOCK = "HLS project of the whole chip block"
+    RTL = "generated Verilog"
+    CHIP_RTL = "the chip's own RTL"
+    NETLIST = "netlist of library cells"
+    NETLISTS = "netlists of all technologies"
 
 
 @dataclass(frozen=True)
@@ -31,14 +56,16 @@ class Stage:
         scope: what its results belong to.
         module: the module in flows/commands that carries it out.
         needs: the stages whose results it reads.
+        reads: what its figures depend on, and is sealed with them.
+        writes: its results beside its metrics, which are sealed too.
         form: the form of the design that it measures; None before there are any.
         evidence: the level of its figures.
-        records: the metrics that it writes whether measured or not, all at its evidence level.
+        few_records: the metrics that it writes whether measured or not, where these are few.
+        own_records: else the name under which the catalogue has them.
         key_figures: the first of these that it measured is shown by `status`.
         promised: a report names its `records`, with the reason, even where it is not done.
         chip_only: only an encoder in the ECON-T's arithmetic can go through it.
         reported: a report on a design speaks of it.
-        beside: it also measures the plain model that the model's record names beside it.
         remedy_note: what the user needs for it, where a command does not suffice.
     """
 
@@ -47,103 +74,142 @@ class Stage:
     scope: Scope
     module: str
     needs: tuple[str, ...] = ()
+    reads: tuple[Artefact, ...] = ()
+    writes: tuple[Artefact, ...] = ()
     form: Form | None = None
     evidence: Evidence = Evidence.ESTIMATE
-    records: tuple[str, ...] = ()
+    few_records: tuple[str, ...] = ()
+    own_records: str = ""
     key_figures: tuple[str, ...] = ()
     promised: bool = False
     chip_only: bool = False
     reported: bool = True
-    beside: bool = False
     remedy_note: str = ""
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """The metrics that it writes whether measured or not, all at its evidence level."""
+        if not self.own_records:
+            return self.few_records
+        from reports.catalogue import names_measured_by  # slow to import for a list of stages
+
+        return names_measured_by(self.own_records)
 
 
 _D, _M, _T, _F = Scope  # one letter each, so that a stage stays one row of the table
+_A = Artefact
+_NETWORKS = (_A.ENCODER, _A.DECODER)
+_VECTORS = (_A.ENCODER, _A.SETTINGS, _A.VALIDATION)  # what a comparison of codes starts from
+_MAPPED = (_A.NETLIST, _A.LIBRARY, _A.TARGET_RECORD)
 
 # fmt: off
 STAGES = (
     Stage("data", "generate module data, or inspect given data, against the real one", _D, "data",
+          writes=(_A.MODULES, _A.DISTRIBUTIONS),
           key_figures=("data.modules", "data.distance.occ_all")),
     Stage("train", "train models of the zoo on module data", _M, "train",
+          reads=(_A.MODEL_RECORD,), writes=(_A.TRAINED,),
           needs=("data",), key_figures=("train.val_loss", "golden.mismatches")),
     Stage("emd-cnn", "teach a network the earth mover's distance, for use as a loss", _M, "emd_cnn",
+          reads=(*_NETWORKS, _A.SETTINGS, _A.VALIDATION), writes=(_A.LEARNED_EMD,),
           needs=("train",), reported=False),
     Stage("evaluate", "measure compression quality on the validation modules", _M, "evaluate",
-          needs=("train",), key_figures=("emd.mean",), beside=True),
+          reads=(*_NETWORKS, _A.SETTINGS, _A.VALIDATION, _A.COMPARED), writes=(_A.EVALUATION,),
+          needs=("train",), key_figures=("emd.mean",)),
     Stage("flops", "count FLOPs, MACs, BOPs, parameters and weight bits", _M, "flops",
+          reads=_NETWORKS,
           needs=("train",), key_figures=("flops.total",)),
     Stage("graph", "write the networks as TensorFlow graphs, SavedModels and ONNX", _M, "graph",
+          reads=(*_NETWORKS, _A.SETTINGS, _A.VALIDATION), writes=(_A.GRAPHS,),
           needs=("train",), reported=False),
     Stage("hls", "convert the trained encoder to an HLS C++ project", _T, "hls",
-          needs=("train",), records=("hls.layers",), key_figures=("hls.layers",)),
+          reads=(_A.ENCODER, _A.TARGET_RECORD), writes=(_A.HLS, _A.BLOCK),
+          needs=("train",), few_records=("hls.layers",), key_figures=("hls.layers",)),
     Stage("csim", "compile the C++ and compare its integer codes with Keras", _T, "csim",
+          reads=(*_VECTORS, _A.HLS, _A.BLOCK),
           needs=("hls",), evidence=Evidence.CSIM,
-          records=names_measured_by("csim"), key_figures=("csim.mismatches",)),
+          own_records="csim", key_figures=("csim.mismatches",)),
     Stage("rtl", "make Verilog of the encoder, its weights wired in", _T, "rtl",
+          reads=(_A.ENCODER, _A.SETTINGS, _A.HLS, _A.TARGET_RECORD), writes=(_A.RTL,),
           needs=("hls",), form=GENERATED, key_figures=("fpga.lut",),
-          records=("latency.cycles", "latency.ns", "fpga.lut", "fpga.ff",
+          few_records=("latency.cycles", "latency.ns", "fpga.lut", "fpga.ff",
                    "timing.critical_path_ns")),
     Stage("rtlsim", "simulate the Verilog and compare its integer codes with Keras", _T, "rtlsim",
+          reads=(*_VECTORS, _A.RTL),
           needs=("rtl",), form=GENERATED, evidence=Evidence.RTLSIM,
-          records=names_measured_by("rtlsim"), key_figures=("rtlsim.mismatches",)),
+          own_records="rtlsim", key_figures=("rtlsim.mismatches",)),
     Stage("synth", "map the RTL to FPGA cells and to a cell library, and count them", _T, "synth",
+          reads=(_A.ENCODER, _A.RTL, _A.LIBRARY, _A.TARGET_RECORD), writes=(_A.NETLISTS,),
           needs=("rtl",), form=GENERATED, evidence=Evidence.SYNTH,
-          records=names_measured_by("synth"), key_figures=("asic.area_um2",)),
+          own_records="synth", key_figures=("asic.area_um2",)),
     Stage("timing", "find the critical path of the mapped netlist", _T, "timing",
+          reads=(_A.ENCODER, _A.RTL, *_MAPPED),
           needs=("synth",), form=GENERATED, evidence=Evidence.SYNTH, promised=True,
-          records=names_measured_by("timing"), key_figures=("timing.critical_path_ns",)),
+          own_records="timing", key_figures=("timing.critical_path_ns",)),
     Stage("gatesim", "simulate the mapped netlist and compare its codes with Keras", _T, "gatesim",
+          reads=(*_VECTORS, _A.RTL, *_MAPPED),
           needs=("synth",), form=GENERATED, evidence=Evidence.SYNTH, promised=True,
-          records=names_measured_by("gatesim"), key_figures=("gatesim.mismatches",)),
+          own_records="gatesim", key_figures=("gatesim.mismatches",)),
     Stage("equivalence", "prove that the mapped netlist equals the RTL", _T, "equivalence",
+          reads=(_A.ENCODER, _A.RTL, *_MAPPED),
           needs=("synth",), form=GENERATED, evidence=Evidence.SYNTH, promised=True,
-          records=names_measured_by("equivalence"), key_figures=("equivalence.proved",)),
+          own_records="equivalence", key_figures=("equivalence.proved",)),
     Stage("ecp5", "place and route the RTL on a Lattice ECP5 with open tools", _T, "ecp5",
+          reads=(_A.ENCODER, _A.RTL, _A.TARGET_RECORD),
           needs=("rtl",), form=GENERATED, evidence=Evidence.PNR, promised=True,
-          records=names_measured_by("ecp5"), key_figures=("timing.ecp5.fmax_mhz",)),
+          own_records="ecp5", key_figures=("timing.ecp5.fmax_mhz",)),
     Stage("rtlsim-reconfigurable",
           "simulate the reconfigurable ECON-T RTL against golden model and CMS emulator", _T,
           "rtlsim_reconfigurable",
+          reads=(*_VECTORS, _A.CHIP_RTL, _A.TARGET_RECORD),
           needs=("train",), form=RECONFIGURABLE, evidence=Evidence.RTLSIM, promised=True,
           chip_only=True,
-          records=names_measured_by("rtlsim"), key_figures=("rtlsim.mismatches",)),
+          own_records="rtlsim", key_figures=("rtlsim.mismatches",)),
     Stage("synth-reconfigurable",
           "map the chip's own encoder, whose weights are registers: once for all models", _F,
           "synth",
+          reads=(_A.CHIP_RTL, _A.LIBRARY, _A.TARGET_RECORD), writes=(_A.NETLISTS,),
           form=RECONFIGURABLE, evidence=Evidence.SYNTH, promised=True,
-          records=names_measured_by("synth"), key_figures=("asic.area_um2",)),
+          own_records="synth", key_figures=("asic.area_um2",)),
     Stage("timing-reconfigurable", "find the critical path of that netlist", _F, "timing",
+          reads=(_A.CHIP_RTL, *_MAPPED),
           needs=("synth-reconfigurable",), form=RECONFIGURABLE, evidence=Evidence.SYNTH,
-          records=names_measured_by("timing"), key_figures=("timing.critical_path_ns",)),
+          own_records="timing", key_figures=("timing.critical_path_ns",)),
     Stage("gatesim-reconfigurable",
           "simulate the reconfigurable encoder's netlist with the weights of an econ_t model", _T,
           "gatesim_reconfigurable",
+          reads=(*_VECTORS, _A.CHIP_RTL, *_MAPPED),
           needs=("train", "synth-reconfigurable"), form=RECONFIGURABLE, evidence=Evidence.SYNTH,
           chip_only=True,
-          records=names_measured_by("gatesim"), key_figures=("gatesim.mismatches",)),
+          own_records="gatesim", key_figures=("gatesim.mismatches",)),
     Stage("equivalence-reconfigurable", "prove that it equals its RTL, module by module", _F,
           "equivalence",
+          reads=(_A.CHIP_RTL, *_MAPPED),
           needs=("synth-reconfigurable",), form=RECONFIGURABLE, evidence=Evidence.SYNTH,
-          records=names_measured_by("equivalence"), key_figures=("equivalence.proved",)),
+          own_records="equivalence", key_figures=("equivalence.proved",)),
     *(
         stage
         for form in (CHIP, CHIP_TRIPLED)
         for stage in (
             Stage(f"synth{form.suffix}", f"map the {form.name} to a cell library", _F, "synth",
+                  reads=(_A.CHIP_RTL, _A.LIBRARY, _A.TARGET_RECORD), writes=(_A.NETLISTS,),
                   form=form, evidence=Evidence.SYNTH, chip_only=True,
-                  records=("asic.area_um2", "asic.gate_equivalents"),
+                  few_records=("asic.area_um2", "asic.gate_equivalents"),
                   key_figures=("asic.area_um2",)),
             Stage(f"timing{form.suffix}", f"find the critical path of the {form.name}", _F,
                   "timing", needs=(f"synth{form.suffix}",), form=form, evidence=Evidence.SYNTH,
-                  chip_only=True, records=names_measured_by("timing"),
+                  reads=(_A.CHIP_RTL, *_MAPPED),
+                  chip_only=True, own_records="timing",
                   key_figures=("timing.critical_path_ns",)),
             Stage(f"equivalence{form.suffix}", f"prove that the {form.name} equals its RTL", _F,
                   "equivalence", needs=(f"synth{form.suffix}",), form=form,
+                  reads=(_A.CHIP_RTL, *_MAPPED),
                   evidence=Evidence.SYNTH, chip_only=True,
-                  records=names_measured_by("equivalence"), key_figures=("equivalence.proved",)),
+                  own_records="equivalence", key_figures=("equivalence.proved",)),
         )
     ),
     Stage("vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects", _T, "vendor",
+          reads=(*_VECTORS, _A.HLS, _A.BLOCK),
           needs=("hls",), key_figures=("latency.ns", "latency.cycles"),
           remedy_note="needs Vitis HLS or Catapult: make doctor"),
 )

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Literal
 
 from hw.forms import Form
+from hw.foundation.errors import InputError
 from hw.foundation.strict_config import did_you_mean
 from reports.metrics import Evidence, Metric
 
@@ -497,8 +498,49 @@ def required_row(name: str) -> Row:
     """
     if row := find_row(name):
         return row
-    known = [row.name for row in _ROWS]
-    raise ValueError(f"reports/catalogue.py has no metric '{name}'; {did_you_mean(name, known)}")
+    hint = did_you_mean(name, known_names())
+    raise ValueError(f"reports/catalogue.py has no metric '{name}'; {hint}")
+
+
+_COUNTED = {
+    "vectors", "codes", "modules", "BX", "functions", "FLOP", "MAC", "bit operations",
+    "parameters", "bit", "bits", "layers", "cycles", "LUT", "FF", "DSP", "carry cells",
+    "logic cells", "RAMB18", "epochs", "latents", "pairs",
+}  # fmt: skip
+"""Units of what is counted, and so never negative."""
+
+
+def require_sound(metrics: Iterable[Metric], file: object) -> None:
+    """Refuse records that no stage writes: of another kind or unit than the catalogue says, a
+    count below zero, or without provenance.
+
+    Args:
+        file: that they were read from, for the message.
+
+    Raises:
+        InputError: names the metric.
+    """
+    for metric in metrics:
+        if fault := _fault(metric):
+            raise InputError(f"{file}: damaged: {metric.name}: {fault}")
+
+
+def _fault(metric: Metric) -> str | None:
+    row, value = find_row(metric.name), metric.value
+    if metric.provenance is None:
+        return "has no provenance"
+    if row is None or value is None:
+        return None
+    if metric.unit != row.unit:
+        return f"is in '{metric.unit}', expected '{row.unit}'"
+    is_yes_or_no = isinstance(row.demand, Demand) and row.demand.min == 1
+    if isinstance(value, bool) != is_yes_or_no:
+        return f"is {value!r}, expected {'true or false' if is_yes_or_no else 'a number'}"
+    if isinstance(value, str) and (row.unit or row.better):
+        return f"is '{value}', expected a number"
+    if row.unit in _COUNTED and not isinstance(value, str) and value < 0:
+        return f"is {value}, and a count is never negative"
+    return None
 
 
 def label_of(name: str) -> str:
@@ -514,6 +556,11 @@ def algorithm_label(name: str) -> str:
 def named_rows() -> tuple[Row, ...]:
     """All rows but the patterns, in the order of the catalogue."""
     return tuple(_BY_NAME.values())
+
+
+def known_names() -> list[str]:
+    """Names and patterns of all metrics."""
+    return [row.name for row in _ROWS]
 
 
 def names_measured_by(stage: str) -> tuple[str, ...]:

@@ -3,30 +3,29 @@
 import json
 import math
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import InputError
+from hw.foundation.json_file import json_content
+from reports.evidence import Evidence
+
+__all__ = [
+    "Evidence",
+    "Metric",
+    "Provenance",
+    "Summary",
+    "read_metrics",
+    "read_summary",
+    "with_provenance",
+    "write_metrics",
+    "write_summary",
+]
 
 SCHEMA: Literal[1] = 1
-
-
-class Evidence(StrEnum):
-    """How a number was obtained, weakest first. Levels never share a column of a table.
-
-    `estimate` is anything computed without executing the generated hardware description:
-    operation counts, and quality measured on the Keras model.
-    """
-
-    ESTIMATE = "estimate"
-    CSIM = "csim"
-    RTLSIM = "rtlsim"
-    SYNTH = "synth"
-    PNR = "pnr"
 
 
 class _Record(BaseModel):
@@ -112,15 +111,10 @@ def read_metrics(path: Path | str) -> list[Metric]:
     Raises:
         InputError: no such file, or not a list of metric records.
     """
-    try:
-        records = json.loads(Path(path).read_text())
+    with json_content(path, "run the stage anew") as records:
         if not isinstance(records, list):
-            raise TypeError("not a list")
+            raise TypeError("not a list of metric records")
         return [Metric.model_validate(record) for record in records]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, ValidationError, TypeError) as error:
-        raise InputError(f"{path}: not a list of metric records: {error}") from error
 
 
 def write_summary(path: Path | str, summary: Summary) -> None:
@@ -136,8 +130,7 @@ def read_summary(path: Path | str) -> Summary:
     Raises:
         InputError: no such file, another schema, or a malformed record.
     """
-    try:
-        content = json.loads(Path(path).read_text())
+    with json_content(path, "make report writes it anew") as content:
         if content.get("schema") != SCHEMA:
             raise InputError(
                 f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}; make report writes "
@@ -145,13 +138,3 @@ def read_summary(path: Path | str) -> Summary:
             )
         content["schema_version"] = content.pop("schema")
         return Summary.model_validate(content)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read: {error.strerror}; make report writes it"
-        ) from error
-    except (ValueError, AttributeError, ValidationError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path}: not a summary of this toolchain: {error}; make report writes it anew"
-        ) from error

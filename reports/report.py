@@ -15,7 +15,7 @@ from reports.tables.netlist_cells import CellTable, cell_table
 from reports.tables.occupancy import OccupancyRow, occupancy_rows
 from reports.tables.sections import BACKGROUND, EVIDENCE, Section, sections
 from reports.tables.side_by_side import SideBySide, side_by_side
-from reports.verdict import Bounds, Check, Outcome, judge, overall
+from reports.verdict import Bounds, Check, Lost, Outcome, judge, overall
 
 if TYPE_CHECKING:  # matplotlib is slow to import, and a status needs no pictures
     from reports.pictures.gallery import Gallery
@@ -34,8 +34,8 @@ class StageState:
 
     Attributes:
         name: as on the command line.
-        progress: done, skipped (it could not be done), not done, or stale (done for an encoder
-            that has since been replaced).
+        progress: done, skipped (it could not be done), not done, or stale (what it read or wrote
+            is no more what it was, so its results do not count).
         detail: its key figure; the reason; or the command that does it.
         time: when its result was written.
     """
@@ -88,6 +88,11 @@ class DesignReport:
         return [(level.value, words) for level, words in EVIDENCE.items() if level.value in shown]
 
     @property
+    def stale(self) -> list[StageState]:
+        """The stages whose results count no more."""
+        return [stage for stage in self.stages if stage.progress is Progress.STALE]
+
+    @property
     def results(self) -> list[Section]:
         """The sections on what came out."""
         return [section for section in self.sections if section.title not in BACKGROUND]
@@ -111,6 +116,7 @@ def compose(
     stages: list[StageState],
     layers: list[LayerFormats],
     gallery: "Gallery | None" = None,
+    lost: Lost = (),
 ) -> DesignReport:
     """Judge the summary and lay it out.
 
@@ -119,13 +125,15 @@ def compose(
         budgets: bounds by metric name, from the target.
         layers: fixed-point types of the HLS C++; empty where there is none.
         gallery: the pictures; None for a report without.
+        lost: metrics of results that count no more, by name and form.
     """
     undone = {stage.name: stage.undone for stage in stages if stage.undone}
-    checks = judge(summary, budgets, undone)
+    checks = judge(summary, budgets, undone, lost)
+    stale = any(stage.progress is Progress.STALE for stage in stages)
     return DesignReport(
         summary=summary,
         description=description,
-        outcome=overall(checks),
+        outcome=overall(checks, stale=stale),
         checks=checks,
         stages=stages,
         sections=sections(summary, with_costs=False),

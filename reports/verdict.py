@@ -1,7 +1,7 @@
 """The judgement, kept apart from the measurement: does the design keep what its target demands?"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -55,8 +55,15 @@ class Check:
         return f"{self.metric} ({self.variant})" if self.variant else self.metric
 
 
+Lost = Collection[tuple[str, str | None]]
+"""Metrics, each by name and form, of results that count no more."""
+
+
 def judge(
-    summary: Summary, budgets: Mapping[str, Bounds], undone: Mapping[str, str] | None = None
+    summary: Summary,
+    budgets: Mapping[str, Bounds],
+    undone: Mapping[str, str] | None = None,
+    lost: Lost = (),
 ) -> list[Check]:
     """Judge each form of the design on its own, on the strongest evidence that it has.
 
@@ -65,6 +72,7 @@ def judge(
     Args:
         budgets: of the target, by metric name; a budget goes before what is demanded always.
         undone: why a stage has no results, by its name.
+        lost: metrics that were measured, and whose demands therefore stay.
     """
     of_catalogue = {row.name: row.demand for row in named_rows() if row.demand}
     demands: dict[str, Bounds] = {name: of_catalogue[name] for name in _always_demanded()}
@@ -72,7 +80,8 @@ def judge(
     demands |= {
         name: demand
         for name, demand in of_catalogue.items()
-        if demand.when is not Demanded.ALWAYS and _tried(summary, name)
+        if demand.when is not Demanded.ALWAYS
+        and (_tried(summary, name) or any(name == metric for metric, _ in lost))
     }
     checks = []
     for name, bounds in demands.items():
@@ -85,11 +94,14 @@ def judge(
     return checks
 
 
-def overall(checks: list[Check]) -> Outcome:
-    """Fail if any check fails; no pass without a measured bit accuracy."""
+def overall(checks: list[Check], *, stale: bool = False) -> Outcome:
+    """Fail if any check fails; no pass without a measured bit accuracy, nor on results of which
+    some count no more (`stale`)."""
     outcomes = {check.outcome for check in checks}
     if Outcome.FAIL in outcomes:
         return Outcome.FAIL
+    if stale:
+        return Outcome.NOT_MEASURED
     accuracy = [check.outcome for check in checks if check.metric in _always_demanded()]
     return Outcome.PASS if Outcome.PASS in accuracy else Outcome.NOT_MEASURED
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from flows.artefacts.seals import ASIC
 from flows.artefacts.skipped import reason_of_skip
 from flows.layout import DesignLayout, shared_folder
 from hw.forms import GENERATED, Form
@@ -11,9 +12,6 @@ from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import designs
 from hw.synthesis.asic import nangate45
 from hw.targets.target import Target
-
-ASIC = "asic"
-"""The folder of the netlist that is mapped to the cell library, beside those of FPGA families."""
 
 
 def netlist_folder(design: DesignLayout, form: Form) -> Path:

@@ -3,25 +3,32 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.artefacts.settings import compared_layout, read_settings
-from flows.layout import DataLayout, DesignLayout, data_layout, design_layout, model_layout
-from flows.provenance import file_hash
-from flows.stages import BY_NAME, STAGES, Scope, Stage
-from reports.catalogue import records
+from flows.artefacts.judged_target import judged_target
+from flows.artefacts.seals import broken_seal, metrics_file
+from flows.artefacts.settings import ModelSettings, read_settings
+from flows.layout import (
+    DataLayout,
+    DesignLayout,
+    ModelLayout,
+    data_layout,
+    design_layout,
+    model_layout,
+)
+from flows.stages import STAGES, Scope, Stage
+from hw.foundation.errors import InputError
+from hw.foundation.strict_config import did_you_mean
+from models.networks.zoo import load_model_spec, model_names
+from reports.catalogue import records, require_sound
 from reports.metrics import Metric, read_metrics
 from reports.report import Progress, StageState
 from reports.tables.values import format_value
 
 
 def design_of(build: Path, model: str, target: str, data: Path | None = None) -> DesignLayout:
-    """The folders of a design; its data set is the one named, else the one it was trained on.
-
-    Raises:
-        InputError: the model's settings are damaged.
-    """
+    """The folders of a design; its data set is the one named, else the one it was trained on."""
     if data is not None:
         return design_layout(build, model, target, data_layout(build, data))
-    settings = read_settings(model_layout(build, model))
+    settings = _settings(model_layout(build, model))
     known = settings.data if settings else None
     own = DataLayout(build / "data" / known.name) if known else None
     return design_layout(build, model, target, own)
@@ -35,22 +42,16 @@ def stages_of(design: DesignLayout) -> list[Stage]:
 
 def is_of_the_chip(design: DesignLayout) -> bool:
     """Whether it is a model of the zoo in the ECON-T's arithmetic."""
-    settings = read_settings(design.model)
+    settings = _settings(design.model)
     return settings is not None and settings.of_chip
 
 
-def metrics_file(stage: Stage, design: DesignLayout) -> Path:
-    """Where the stage's metrics lie for this design."""
-    match stage.scope:
-        case Scope.DATA:
-            return design.data.metrics
-        case Scope.MODEL:
-            return design.model.metrics(stage.name)
-        case Scope.TARGET:
-            return design.target.metrics(stage.name)
-        case Scope.FORM:
-            assert stage.form is not None  # the scope says so
-            return design.shared(stage.form).metrics(stage.name)
+def _settings(layout: ModelLayout) -> ModelSettings | None:
+    """Settings of a model; None where there are none, or damaged ones, which a seal tells."""
+    try:
+        return read_settings(layout)
+    except InputError:
+        return None
 
 
 def remedy(stage: Stage, design: DesignLayout) -> str:
@@ -69,34 +70,44 @@ def remedy(stage: Stage, design: DesignLayout) -> str:
 
 
 def state(stage: Stage, design: DesignLayout) -> StageState:
-    """How far the stage is.
-
-    Raises:
-        InputError: its metrics file is damaged.
-    """
+    """How far the stage is."""
     return result(stage, design)[0]
 
 
 def result(stage: Stage, design: DesignLayout) -> tuple[StageState, list[Metric]]:
-    """How far the stage is, and its metrics; those of a replaced encoder lose their values.
-
-    Raises:
-        InputError: its metrics file is damaged.
-    """
+    """How far the stage is, and its metrics; where its seal is broken, these have no values."""
     file, command = metrics_file(stage, design), remedy(stage, design)
     if not file.is_file():
         return StageState(stage.name, Progress.MISSING, command), _promised(stage, design, command)
-    metrics = read_metrics(file)
     written = datetime.fromtimestamp(file.stat().st_mtime, tz=UTC)
-    if _is_stale(stage, design, metrics):
-        reason = f"measured on an encoder that has been replaced; {command}"
-        return StageState(stage.name, Progress.STALE, reason, written), [
-            metric.model_copy(update={"value": None, "reason": reason}) for metric in metrics
-        ]
+    why = broken_seal(stage, design)
+    try:
+        metrics = read_metrics(file)
+        require_sound(metrics, file)
+    except InputError as error:
+        why, metrics = str(error), []
+    if why:
+        reason = f"{why}; {_remedy_of_stale(stage, design)}"
+        lost = [m.model_copy(update={"value": None, "reason": reason}) for m in metrics]
+        known = {metric.name for metric in metrics}
+        lost += [m for m in _without_values(stage, reason) if m.name not in known]
+        return StageState(stage.name, Progress.STALE, reason, written), lost
     measured = [metric for metric in metrics if metric.value is not None]
     if metrics and not measured:
         return StageState(stage.name, Progress.SKIPPED, metrics[0].reason or "", written), metrics
     return StageState(stage.name, Progress.DONE, _key_figure(stage, measured), written), metrics
+
+
+def _remedy_of_stale(stage: Stage, design: DesignLayout) -> str:
+    if stage.name == "train" and not is_made_here(design):
+        return "nothing here makes the model anew: import it, or its new decoder, again"
+    return remedy(stage, design)
+
+
+def is_made_here(design: DesignLayout) -> bool:
+    """Whether the train stage makes the model: not one that was imported, or got a new decoder."""
+    settings = _settings(design.model)
+    return settings is None or (settings.model is not None and settings.new_decoder is None)
 
 
 def _promised(stage: Stage, design: DesignLayout, command: str) -> list[Metric]:
@@ -104,31 +115,36 @@ def _promised(stage: Stage, design: DesignLayout, command: str) -> list[Metric]:
     of_other_arithmetic = stage.form and stage.form.shared_folder and not is_of_the_chip(design)
     if not stage.promised or of_other_arithmetic:
         return []
-    return records(
-        {},
-        names=stage.records,
-        evidence=stage.evidence,
-        form=stage.form,
-        reason=f"not done; {command}",
-    )
+    return _without_values(stage, f"not done; {command}")
 
 
-def _is_stale(stage: Stage, design: DesignLayout, metrics: list[Metric]) -> bool:
-    """Whether the encoder has been replaced since the stage measured it."""
-    encoder = design.model.network("encoder")
-    if "train" not in _ancestors(stage) or not encoder.is_file():
+def _without_values(stage: Stage, reason: str) -> list[Metric]:
+    return records({}, names=stage.records, evidence=stage.evidence, form=stage.form, reason=reason)
+
+
+def is_made_anew(stage: Stage, design: DesignLayout) -> bool:
+    """Whether the stage left results that count no more, and that Make can have made anew."""
+    if not metrics_file(stage, design).is_file() or (
+        stage.name == "train" and not is_made_here(design)
+    ):
         return False
-    measured = {m.provenance.model_hash for m in metrics if m.provenance} - {None}
-    files = [encoder, design.model.network("decoder")]
-    if stage.beside and (plain := compared_layout(design.model)):
-        files.append(plain.network("encoder"))
-    return bool(measured - {file_hash(file) for file in files if file.is_file()})
+    return state(stage, design).progress is Progress.STALE
 
 
-def _ancestors(stage: Stage) -> set[str]:
-    """The names of all stages that it needs, directly or not."""
-    direct = set(stage.needs)
-    return direct.union(*(_ancestors(BY_NAME[name]) for name in direct))
+def require_known(design: DesignLayout) -> None:
+    """Refuse a design of which nothing can be said: a misspelt one would show nothing but gaps.
+
+    Raises:
+        InputError: no such target, or no such model in the zoo or the build folder.
+    """
+    judged_target(design.target_name)
+    name, build = design.model_name, design.build
+    trained = {settings.parent.parent.name for settings in build.glob("*/train/*.json")}
+    known = sorted({*model_names(), *trained})
+    if name.endswith((".yaml", ".yml")) and not design.model.folder.is_dir():
+        load_model_spec(name)
+    elif not design.model.folder.is_dir() and name not in known:
+        raise InputError(f"no model '{name}' in {build} or the zoo; {did_you_mean(name, known)}")
 
 
 def _key_figure(stage: Stage, measured: list[Metric]) -> str:

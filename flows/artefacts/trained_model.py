@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.layout import ModelLayout
+from flows.artefacts.seals import Hashes, write_staged_results
+from flows.layout import DEFAULT_TARGET, ModelLayout, design_layout
 from flows.provenance import file_hash, provenance
+from flows.stages import BY_NAME
 from hw.foundation.atomic_file import atomic_directory, write_text
 from reports.metrics import Metric, Provenance
 
@@ -93,6 +95,17 @@ def write_validation(
     arrays = {"calq": calq, "eta": eta, "phi": phi}
     known: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
     np.savez_compressed(staging.at(staging.layout.validation), **known)
+
+
+def write_training_results(staging: Staging, metrics: list[Metric], read: Hashes) -> None:
+    """Write metrics and seal of the new files, all of which are there by now.
+
+    Args:
+        read: hashes of what they were made of.
+    """
+    folder = staging.layout.folder
+    design = design_layout(folder.parent, folder.name, DEFAULT_TARGET)
+    write_staged_results(BY_NAME["train"], design, staging.folder, metrics, read)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Options that several stages share, and the bounds of their numbers."""
 
 import argparse
+import re
 from pathlib import Path
 
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL, DEFAULT_TARGET
@@ -16,9 +17,30 @@ LEAVE_VERDICT = (
 """What `--or-skip` does in a stage that compares."""
 
 
+_ODD = re.compile(r"[\s'\"`$;&|<>*?!\\%={}\[\]()~^#:,]")
+
+
+def build_folder(text: str) -> Path:
+    """A build folder, as an option names it: a path that compilers, make and the tools' scripts
+    take as one word.
+
+    Raises:
+        ArgumentTypeError: it is no such path.
+    """
+    folder = Path(text)
+    if not text.strip() or folder.absolute() == Path(folder.absolute().anchor):
+        raise argparse.ArgumentTypeError(f"'{text}' is no build folder")
+    if odd := _ODD.search(str(folder.absolute())):
+        raise argparse.ArgumentTypeError(
+            f"'{folder.absolute()}' has a {odd[0]!r} in it, which compilers and tools would take "
+            "apart; choose another folder"
+        )
+    return folder
+
+
 def add_build(parser: argparse.ArgumentParser) -> None:
     """`--build`."""
-    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="build folder")
+    parser.add_argument("--build", type=build_folder, default=DEFAULT_BUILD, help="build folder")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -84,8 +106,15 @@ def check_options(arguments: argparse.Namespace) -> None:
         raise InputError(f"--seconds {arguments.seconds:g}: give a number above 0")
 
 
+LARGEST = {"seed": 2**32 - 1, "vectors": 100_000_000, "events": 1_000_000_000}
+"""Of numbers that the generators of random numbers, or any machine's memory, bound."""
+
+_LARGEST_NUMBER = 10**9
+
+
 def require_at_least(least: int, arguments: argparse.Namespace, *names: str) -> None:
-    """Refuse options below `least`; one that is not given is as it should be.
+    """Refuse options below `least`, or beyond what can be done; one that is not given is as it
+    should be.
 
     Raises:
         InputError: names the option.
@@ -94,3 +123,5 @@ def require_at_least(least: int, arguments: argparse.Namespace, *names: str) -> 
         value = getattr(arguments, name)
         if value is not None and value < least:
             raise InputError(f"--{name} {value}: give a number of at least {least}")
+        if value is not None and value > (largest := LARGEST.get(name, _LARGEST_NUMBER)):
+            raise InputError(f"--{name} {value}: give a number of at most {largest}")

@@ -1,5 +1,6 @@
 """Progress of long work: a bar on a terminal, a line now and then in a log."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,11 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+def _beside_others() -> bool:
+    """Whether `make` runs stages side by side, whose bars would overwrite each other."""
+    return "--jobserver" in os.environ.get("MAKEFLAGS", "")
+
+
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yield a function to call with the number of items finished since its last call."""
     console = Console(stderr=True)
-    if console.is_terminal:
+    if console.is_terminal and not _beside_others():
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from flows.command_line.console import output_console
-from flows.command_line.options import add_build
+from flows.command_line.options import add_build, require_at_least
 from flows.training.module_data import prepare_data
 from reports.metrics import Metric
 
@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    require_at_least(1, arguments, "events")
+    require_at_least(0, arguments, "seed")
     _show(
         prepare_data(
             arguments.build,

@@ -9,13 +9,15 @@ from typing import Any
 from rich.table import Table
 
 from flows.artefacts.encoder import trained_encoder
+from flows.artefacts.seals import read_now, write_results
 from flows.command_line.console import output_console
 from flows.command_line.options import add_model
-from flows.layout import ModelLayout, model_layout
+from flows.layout import DEFAULT_TARGET, ModelLayout, design_layout
 from flows.provenance import file_hash, provenance
+from flows.stages import BY_NAME
 from hw.foundation.errors import InputError
 from reports.catalogue import records, required_row
-from reports.metrics import Evidence, Metric, with_provenance, write_metrics
+from reports.metrics import Evidence, Metric, with_provenance
 
 _KINDS = ("flops", "macs", "bops", "params", "weight_bits")
 """Counts of a network for one inference; models/networks/complexity.py defines each."""
@@ -40,9 +42,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.files:
         _show_files(arguments.files, as_json=arguments.json)
     else:
-        layout = model_layout(arguments.build, arguments.model)
-        metrics = count(layout)
-        write_metrics(layout.metrics("flops"), metrics)
+        stage = BY_NAME["flops"]
+        design = design_layout(arguments.build, arguments.model, DEFAULT_TARGET)
+        read = read_now(stage, design)
+        metrics = count(design.model)
+        write_results(stage, design, metrics, read)
         _show_metrics(metrics)
 
 

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.seals import write_staged_results
 from flows.artefacts.trained_model import write_json
 from flows.artefacts.validation import read_validation
 from flows.command_line.options import add_model
-from flows.layout import GraphLayout, ModelLayout, model_layout
+from flows.layout import DEFAULT_TARGET, GraphLayout, ModelLayout, design_layout
 from flows.provenance import file_hash, provenance
+from flows.stages import BY_NAME
 from hw.foundation.atomic_file import atomic_directory
 from hw.foundation.errors import CheckFailed, InputError, ToolFailed
 from reports.catalogue import records
@@ -48,13 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    design = None
     if arguments.files:
         sources = _foreign(arguments.files)
         layout = GraphLayout(arguments.output or arguments.build / "graph")
     else:
-        model = model_layout(arguments.build, arguments.model)
-        sources = _trained(model)
-        layout = GraphLayout(arguments.output or model.graph)
+        design = design_layout(arguments.build, arguments.model, DEFAULT_TARGET)
+        sources = _trained(design.model)
+        layout = GraphLayout(arguments.output or design.model.graph)
     _require_replaceable(layout)
     with atomic_directory(layout.folder) as folder:
         written = [_write(GraphLayout(folder), source) for source in sources]
@@ -62,7 +65,10 @@ def run(arguments: argparse.Namespace) -> None:
             GraphLayout(folder).index, {result.name: _index_entry(result) for result in written}
         )
         metrics = [metric for result in written for metric in _metrics(result)]
-        write_metrics(GraphLayout(folder).metrics, metrics)
+        if design and not arguments.output:
+            write_staged_results(BY_NAME["graph"], design, folder, metrics, None)
+        else:
+            write_metrics(GraphLayout(folder).metrics, metrics)
     for result in written:
         _show(result)
     print(f"wrote {layout.folder}")

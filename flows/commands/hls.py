@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -> Found:
     target = load_target(arguments.target)
     layout, encoder_file = design.target, trained_encoder(design.model)
-    _discard(layout)
     from models.networks.econ_t_encoder import has_chip_arithmetic
     from models.networks.network_files import load_network
 
@@ -47,21 +46,16 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
         log=layout.folder / "hls.log",
         formats=formats,
     )
-    block = (make_block(target, layout),) if has_chip_arithmetic(encoder) else ()
     write_layer_types(layout.hls_types, project.layers)
+    shutil.rmtree(layout.block, ignore_errors=True)  # nothing may be taken for this encoder's
+    layout.metrics("vendor").unlink(missing_ok=True)
+    block = (make_block(target, layout),) if has_chip_arithmetic(encoder) else ()
     widest = max(parse_format(layer.result).width for layer in project.layers)
     return Found(
         {"hls.layers": len(project.layers), "hls.widest_result": widest},
         packages=("hls4ml",),
         told=(*_in_words(project, layout), *block),
     )
-
-
-def _discard(layout: TargetLayout) -> None:
-    """Remove what an earlier run left: nothing may be taken for the present encoder's."""
-    for folder in (layout.hls, layout.block):
-        shutil.rmtree(folder, ignore_errors=True)
-    layout.metrics("vendor").unlink(missing_ok=True)
 
 
 def _require_fixed_point(encoder: Any) -> None:

@@ -1,20 +1,18 @@
 """Collect what all stages measured: summary.json, report.md, report.html and a table."""
 
 import argparse
-import json
 from pathlib import Path
 
-from flows.artefacts.stage_results import design_of, remedy, result, stages_of
+from flows.artefacts.judged_target import judged_target
+from flows.artefacts.stage_results import design_of, remedy, require_known, result, stages_of
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
 from flows.command_line.options import add_design
-from flows.layout import TargetLayout, model_layout, target_layout
+from flows.layout import TargetLayout, target_layout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import CheckFailed, InputError
-from hw.foundation.strict_config import did_you_mean
-from hw.targets.target import load_target
-from models.networks.zoo import model_names
+from hw.foundation.json_file import json_content
 from reports.metrics import write_summary
 from reports.report import DesignReport, LayerFormats, Progress, compose
 from reports.summary import summarise
@@ -27,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         help="data set whose distributions are shown; default: the one the model was trained on",
+    )
+    parser.add_argument(
+        "--junit",
+        type=Path,
+        metavar="FILE",
+        help="write the demands as JUnit XML, for a CI system; default: do not",
     )
     parser.add_argument(
         "--skipPlot", "--skip-plot", dest="skip_plot", action="store_true", help="show no pictures"
@@ -51,6 +55,10 @@ def run(arguments: argparse.Namespace) -> None:
     write_text(of_target.html, page)
     write_text(of_target.markdown, text)
     write_summary(of_target.summary, report.summary)
+    if arguments.junit:
+        from reports.rendering.junit import junit
+
+        write_text(arguments.junit, junit(report))
     # a log takes lines of any length; beside each other the forms of a design need this much
     print_report(report, output_console())
     print(f"wrote {of_target.summary}, {of_target.markdown.name} and {of_target.html.name}")
@@ -62,6 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
                 f"demanded {check.demand}" + (f" ({check.reason})" if check.reason else "")
                 for check in failed
             )
+        )
+    if report.stale:
+        raise CheckFailed(
+            f"{report.outcome}, for results count no more: "
+            + "; ".join(f"{stage.name}: {stage.detail}" for stage in report.stale)
         )
 
 
@@ -81,9 +94,9 @@ def collect(
         report_gallery,  # as late as this: matplotlib is slow to import
     )
 
-    demanded = load_target(target)
-    _refuse_unknown(build, model)
+    demanded = judged_target(target)
     design = design_of(build, model, target, data)
+    require_known(design)
     of_model, of_target, of_data = design.model, design.target, design.data
     if data and not data.exists() and not of_data.metrics.is_file():
         raise InputError(f"--data {data}: no such file or folder, and never inspected")
@@ -92,6 +105,12 @@ def collect(
     results = [result(stage, design) for stage in stages]
     states = {found.name: found for found, _ in results}
     metrics = [metric for _, measured in results for metric in measured]
+    lost = {
+        (metric.name, metric.variant)
+        for found, measured in results
+        if found.progress is Progress.STALE
+        for metric in measured
+    }
     hls_is_stale = states["hls"].progress is Progress.STALE
     if not hls_is_stale and states["vendor"].progress is Progress.MISSING:
         metrics += vendor_metrics(of_target, None)  # of tools run by hand
@@ -121,22 +140,14 @@ def collect(
         stages=list(states.values()),
         layers=[] if hls_is_stale else _layers(of_target),
         gallery=None if skip_plot else report_gallery(of_model, of_data, distances, undone),
+        lost=lost,
     )
-
-
-def _refuse_unknown(build: Path, model: str) -> None:
-    """A misspelt model would give a report of nothing but gaps."""
-    trained = {settings.parent.parent.name for settings in build.glob("*/train/*.json")}
-    known = sorted({*model_names(), *trained})
-    if not model_layout(build, model).folder.is_dir() and model not in known:
-        raise InputError(f"no model '{model}' in {build} or the zoo; {did_you_mean(model, known)}")
 
 
 def _layers(of_target: TargetLayout) -> list[LayerFormats]:
     if not of_target.hls_types.is_file():
         return []
-    try:
-        records = json.loads(of_target.hls_types.read_text(encoding="utf-8"))
+    with json_content(of_target.hls_types, "run the hls stage anew") as records:
         return [
             LayerFormats(
                 record["name"],
@@ -145,8 +156,3 @@ def _layers(of_target: TargetLayout) -> list[LayerFormats]:
             )
             for record in records
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{of_target.hls_types}: not a list of layers with name and class: {error!r}; "
-            "run the hls stage anew"
-        ) from error

@@ -1,7 +1,6 @@
 """Make Verilog of the trained encoder, its weights wired in, from hls4ml's model graph."""
 
 import argparse
-import shutil
 import sys
 import time
 
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -> Found:
     target = load_target(arguments.target)
-    shutil.rmtree(design.target.rtl, ignore_errors=True)
     rtl = _generate(design, target)
     return Found(
         {

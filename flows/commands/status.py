@@ -3,16 +3,19 @@
 import argparse
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
-from flows.artefacts.stage_results import design_of, metrics_file, remedy, stages_of, state
-from flows.command_line.console import output_console
+from flows.artefacts.seals import metrics_file
+from flows.artefacts.stage_results import (
+    design_of,
+    is_made_anew,
+    remedy,
+    require_known,
+    stages_of,
+    state,
+)
 from flows.command_line.options import add_design
 from flows.layout import DesignLayout
 from flows.runtimes import runtime_of
-from flows.stages import Stage
+from flows.stages import STAGES, Stage
 from hw.foundation.errors import CheckFailed, InputError
 from hw.foundation.strict_config import did_you_mean
 from reports.catalogue import Demanded, find_row
@@ -32,12 +35,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "mismatch; default: print the table of all stages",
     )
     parser.add_argument(
+        "--stale",
+        action="store_true",
+        help="print nothing but the metrics files, below the build folder, of results that count "
+        "no more since what they were made of has changed",
+    )
+    parser.add_argument(
         "--runtimes", action="store_true", help="print how long each stage took when it last ran"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
     design = design_of(arguments.build, arguments.model, arguments.target, arguments.data)
+    if arguments.stale:
+        for stage in STAGES:
+            if is_made_anew(stage, design):
+                print(metrics_file(stage, design).relative_to(design.build))
+        return
+    require_known(design)
     stages = stages_of(design)
     if arguments.runtimes:
         _print_runtimes(stages, design)
@@ -45,7 +60,17 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.require:
         _require(_named(stages, arguments.require), design)
         return
-    title = Text(f"{arguments.model} on {arguments.target}")
+    _print_table(stages, design)
+
+
+def _print_table(stages: list[Stage], design: DesignLayout) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from flows.command_line.console import output_console
+
+    title = Text(f"{design.model_name} on {design.target_name}")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("stage", "state", "written (UTC)", "detail"):
         table.add_column(heading)
@@ -85,6 +110,12 @@ def _require(stage: Stage, design: DesignLayout) -> None:
 
 
 def _print_runtimes(stages: list[Stage], design: DesignLayout) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from flows.command_line.console import output_console
+
     table = Table(title=Text(design.name), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("stage")
     table.add_column("time (s)", justify="right")

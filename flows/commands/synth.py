@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.artefacts.generated_rtl import generated_design
-from flows.artefacts.netlists import ASIC, chip_design, liberty_file, netlist_folder
+from flows.artefacts.netlists import chip_design, liberty_file, netlist_folder
+from flows.artefacts.seals import ASIC
 from flows.command_line.options import add_design, add_or_skip
 from flows.command_line.progress import progress
 from flows.frame import Found

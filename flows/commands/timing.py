@@ -4,7 +4,8 @@ import argparse
 
 from flows.artefacts.generated_rtl import generated_design, simulated_design
 from flows.artefacts.netlists import cell_library, chip_design, mapped_folder
-from flows.artefacts.stage_results import metrics_file, remedy
+from flows.artefacts.seals import metrics_file
+from flows.artefacts.stage_results import remedy
 from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
 from flows.layout import DesignLayout

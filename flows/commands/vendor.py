@@ -12,12 +12,14 @@ import numpy as np
 
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.hls_project import hls_project
+from flows.artefacts.seals import read_now, write_results
 from flows.artefacts.stimulus import vector_groups
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
 from flows.command_line.options import add_design, add_stimulus, check_options
 from flows.command_line.progress import progress
 from flows.layout import ModelLayout, design_layout
+from flows.stages import BY_NAME
 from hw.backends.hls_backend import Request
 from hw.backends.tool_reports import Figure
 from hw.backends.vendor_runs import (
@@ -31,7 +33,7 @@ from hw.backends.vendor_runs import (
 from hw.foundation.errors import CheckFailed, ToolFailed
 from hw.hls.chip_block import TOP as BLOCK
 from hw.hls.conversion import HlsProject
-from reports.metrics import Metric, write_metrics
+from reports.metrics import Metric
 from reports.tables.values import format_value
 
 VECTORS = 1000
@@ -60,13 +62,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     check_options(arguments)
-    design = design_layout(arguments.build, arguments.model, arguments.target)
+    stage, design = (
+        BY_NAME["vendor"],
+        design_layout(arguments.build, arguments.model, arguments.target),
+    )
+    read = read_now(stage, design)
     layout, project = design.target, hls_project(design)
     request = Request(cosim=arguments.cosim, synthesis=arguments.synthesis)
     runs = plan(layout.hls, project.target, request)
     block = plan_block(layout.block) if layout.block.is_dir() else []
 
-    layout.metrics("vendor").unlink(missing_ok=True)
     vectors = None
     if request.cosim:
         vectors = _vectors(design.model, project, arguments.vectors, arguments.seed)
@@ -79,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
         _require_reports(read_vendor_reports(layout.block), layout.block, Request())
 
     metrics = vendor_metrics(layout, project.encoder_hash)
-    write_metrics(layout.metrics("vendor"), metrics)
+    write_results(stage, design, metrics, read)
     _show(metrics)
     _judge(metrics)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.seals import read_now, write_results
 from flows.artefacts.settings import ModelSettings, read_settings
 from flows.artefacts.validation import Validation, read_validation
 from flows.command_line.progress import progress
@@ -28,8 +29,9 @@ from flows.evaluation.quality_metrics import (
     statistics_metrics,
 )
 from flows.evaluation.reconstruction import reconstruct
-from flows.layout import ModelLayout, model_layout
+from flows.layout import DEFAULT_TARGET, ModelLayout, design_layout
 from flows.provenance import file_hash, provenance
+from flows.stages import BY_NAME
 from hw.foundation.atomic_file import atomic_path
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import parse_format
@@ -44,7 +46,7 @@ from models.quality.quality import (
     typical_modules,
     worst_modules,
 )
-from reports.metrics import Metric, with_provenance, write_metrics
+from reports.metrics import Metric, with_provenance
 from testbench.econ_t.links import LINK_BITS
 from testbench.econ_t.received import autoencoder_bits
 
@@ -92,7 +94,8 @@ def evaluate(
     Raises:
         InputError: the model has not been trained, or its files are damaged.
     """
-    layout = model_layout(build, model)
+    stage, design = BY_NAME["evaluate"], design_layout(build, model, DEFAULT_TARGET)
+    layout, read = design.model, read_now(stage, design)
     validation = chosen_validation(layout, limit=0 if full else modules)
     where = coordinates(validation.calq)
     settings = read_settings(layout)
@@ -128,11 +131,11 @@ def evaluate(
         metrics += baseline_metrics(others, where, links, full=full)
     metrics = with_provenance(metrics, source)
     metrics += of_arithmetic
-    write_metrics(layout.metrics("evaluate"), metrics)
     if skip_plot:
         shutil.rmtree(layout.plots, ignore_errors=True)  # pictures of an earlier evaluation
     else:
-        _draw(layout)
+        _draw(layout, metrics)
+    write_results(stage, design, metrics, read)
     return metrics
 
 
@@ -219,11 +222,11 @@ def _write_evaluation(
         np.savez_compressed(temporary, **arrays)
 
 
-def _draw(layout: ModelLayout) -> None:
+def _draw(layout: ModelLayout, metrics: list[Metric]) -> None:
     from flows.evaluation.pictures import evaluation_gallery
     from reports.pictures.gallery import write_gallery
 
-    gallery = evaluation_gallery(layout)
+    gallery = evaluation_gallery(layout, metrics)
     write_gallery(layout.plots, gallery)
     for picture in gallery.not_drawn:
         print(f"not drawn: {picture.title}: {picture.reason}")

@@ -1,10 +1,10 @@
 """All pictures of a model, from the files that its stages have left."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from flows.layout import DataLayout, ModelLayout
-from reports.metrics import read_metrics
+from reports.metrics import Metric
 from reports.pictures.algorithms import (
     algorithms_emd_picture,
     algorithms_profile_picture,
@@ -80,8 +80,11 @@ def _data(data: DataLayout, distances: Mapping[str, float]) -> Picture:
     return data_picture(data.histograms, distances)
 
 
-def evaluation_gallery(layout: ModelLayout) -> Gallery:
+def evaluation_gallery(layout: ModelLayout, metrics: Sequence[Metric]) -> Gallery:
     """Compression quality, other algorithms, event displays, and the numbers in the networks.
+
+    Args:
+        metrics: of the evaluation.
 
     Raises:
         InputError: a file is damaged.
@@ -95,10 +98,10 @@ def evaluation_gallery(layout: ModelLayout) -> Gallery:
             else f"not evaluated: make evaluate MODEL={name}"
         )
         return Gallery(not_drawn=(NotDrawn("Compression quality", reason),))
-    return gather(_quality(layout)) + _network(layout)
+    return gather(_quality(layout, metrics)) + _network(layout)
 
 
-def _quality(layout: ModelLayout) -> list[_Draw]:
+def _quality(layout: ModelLayout, metrics: Sequence[Metric]) -> list[_Draw]:
     name, found = layout.folder.name, read_evaluation(layout.evaluation)
 
     def against(
@@ -120,7 +123,7 @@ def _quality(layout: ModelLayout) -> list[_Draw]:
         ("Distances of all algorithms", partial(algorithms_emd_picture, found, name)),
         ("All algorithms against occupancy", against(algorithms_profile_picture, occupancy_of)),
         ("All algorithms against charge", against(algorithms_profile_picture, charge_of)),
-        ("Distance and bits sent", partial(_budget, layout)),
+        ("Distance and bits sent", partial(budget_picture, metrics, name)),
         ("Event displays", partial(display_picture, found, "sample", name)),
         ("Event displays, worst", partial(display_picture, found, "worst", name)),
     ]
@@ -128,10 +131,6 @@ def _quality(layout: ModelLayout) -> list[_Draw]:
         title = "Training and the chip's arithmetic"
         draws.append((title, partial(arithmetic_picture, layout.arithmetic, name)))
     return draws
-
-
-def _budget(layout: ModelLayout) -> Picture:
-    return budget_picture(read_metrics(layout.metrics("evaluate")), layout.folder.name)
 
 
 def _network(layout: ModelLayout) -> Gallery:

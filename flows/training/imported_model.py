@@ -15,6 +15,7 @@ from flows.artefacts.trained_model import (
     staged,
     training_provenance,
     write_networks,
+    write_training_results,
     write_validation,
 )
 from flows.command_line.options import require_at_least
@@ -27,7 +28,7 @@ from models.data.normalisation import Normalisation
 from models.data.selection import drop_empty
 from models.networks.zoo import MODEL_NAME
 from reports.catalogue import records
-from reports.metrics import Evidence, with_provenance, write_metrics
+from reports.metrics import Evidence, with_provenance
 
 VALIDATION_EVENTS = 120_000  # of which more than the C-simulation's 100,000 vectors have charge
 
@@ -195,4 +196,4 @@ def publish(
             evidence=Evidence.ESTIMATE,
             reason=None if model.golden else "no golden vectors came with the encoder",
         )
-        write_metrics(staging.at(layout.metrics("train")), with_provenance(metrics, provenance))
+        write_training_results(staging, with_provenance(metrics, provenance), read={})

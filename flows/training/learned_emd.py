@@ -14,26 +14,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.seals import Hashes, modules_read, read_now, write_staged_results
 from flows.artefacts.trained_model import settle_archive, write_json
 from flows.artefacts.validation import Validation, read_validation
 from flows.command_line.progress import progress
 from flows.evaluation.reconstruction import reconstruct
 from flows.layout import (
+    DEFAULT_TARGET,
     EmdCnnLayout,
     ModelLayout,
     cache_folder,
+    design_layout,
     emd_cnn_layout,
     model_layout,
 )
 from flows.provenance import file_hash, provenance
+from flows.stages import BY_NAME
 from hw.foundation.atomic_file import atomic_directory
 from hw.foundation.errors import InputError, about
 from hw.foundation.strict_config import StrictRecord
-from models.data.dataset import load_modules
+from models.data.dataset import csv_files, load_modules
 from models.data.selection import drop_empty
 from models.quality.emd import emd
 from reports.catalogue import records
-from reports.metrics import Evidence, Metric, Provenance, with_provenance, write_metrics
+from reports.metrics import Evidence, Metric, Provenance, with_provenance
 
 PAIRS = 100_000
 EPOCHS = 20
@@ -111,6 +115,10 @@ def learn_emd(request: EmdCnnRequest, *, skip_plot: bool = False) -> list[Metric
         KeyboardInterrupt: the finished epochs are kept; the same request goes on from there.
     """
     layout = emd_cnn_layout(request.build, request.name)
+    stage, model = BY_NAME["emd-cnn"], design_layout(request.build, request.model, DEFAULT_TARGET)
+    read = read_now(stage, model)
+    if request.data:
+        read = {**read, **modules_read(model, csv_files(request.data))}
     source = _source(request)
     edges = (np.cumsum((0, *_PARTS)) * len(source.calq)).round().astype(int)
     parts = [_pairs(source, range(*ends), request) for ends in pairwise(edges)]
@@ -125,7 +133,9 @@ def learn_emd(request: EmdCnnRequest, *, skip_plot: bool = False) -> list[Metric
         model_hash=source.model_hash,
     )
     network, history = _train(parts[0], parts[1], layout, settings)
-    return _publish(layout, network, history, parts, settings=settings, skip_plot=skip_plot)
+    return _publish(
+        layout, network, history, parts, settings=settings, skip_plot=skip_plot, read=read
+    )
 
 
 # --- pairs ---------------------------------------------------------------------------------------
@@ -287,6 +297,7 @@ def _publish(
     *,
     settings: EmdCnnSettings,
     skip_plot: bool,
+    read: Hashes,
 ) -> list[Metric]:
     """Measure on the last part, and write the folder in one go."""
     training, choice, held_out = parts
@@ -306,12 +317,13 @@ def _publish(
         metrics = _metrics(training, choice, held_out, predicted)
         origin = _provenance(new, settings)
         metrics = with_provenance(metrics, origin)
-        write_metrics(new.metrics, metrics)
         if not skip_plot:
             from reports.pictures.learned_emd import learned_emd_picture
             from reports.pictures.picture import write_pictures
 
             write_pictures(new.plots, [learned_emd_picture(new.pairs, layout.folder.name)])
+        design = design_layout(layout.folder.parents[1], layout.folder.parent.name, DEFAULT_TARGET)
+        write_staged_results(BY_NAME["emd-cnn"], design, folder, metrics, read)
     layout.checkpoint.unlink(missing_ok=True)
     return metrics
 

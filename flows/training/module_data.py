@@ -6,18 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
+from flows.artefacts.seals import modules_read, write_results
 from flows.command_line.progress import progress
-from flows.layout import DataLayout, cache_folder, data_layout
+from flows.layout import (
+    DEFAULT_MODEL,
+    DEFAULT_TARGET,
+    DataLayout,
+    cache_folder,
+    data_layout,
+    design_layout,
+)
 from flows.provenance import provenance
+from flows.stages import BY_NAME
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import about
 from models.data.correlations import Correlations, correlations, log_charge, places
-from models.data.dataset import ModuleData, load_modules
+from models.data.dataset import ModuleData, csv_files, load_modules
 from models.data.distributions import PUBLISHED, Distribution, distributions, total_variation
 from models.data.generator import generate_modules, write_csv
 from models.data.selection import drop_empty
 from reports.catalogue import records
-from reports.metrics import Evidence, Metric, with_provenance, write_metrics
+from reports.metrics import Evidence, Metric, with_provenance
 
 
 def prepare_data(
@@ -43,7 +52,12 @@ def prepare_data(
         _generate(layout, events, seed)
     source = data or layout.generated_csv
     modules = load_modules(source, header=header, cache=cache_folder(build))
-    return inspect(modules, str(source), layout, seed if data is None else None)
+    metrics = _describe(modules, str(source), layout, seed if data is None else None)
+    # the model and the target are of no matter here
+    design = design_layout(build, DEFAULT_MODEL, DEFAULT_TARGET, layout)
+    read = modules_read(design, csv_files(data)) if data else {}
+    write_results(BY_NAME["data"], design, metrics, read)
+    return metrics
 
 
 def _generate(layout: DataLayout, events: int, seed: int) -> None:
@@ -52,8 +66,8 @@ def _generate(layout: DataLayout, events: int, seed: int) -> None:
     write_csv(modules, layout.generated_csv)
 
 
-def inspect(modules: ModuleData, name: str, layout: DataLayout, seed: int | None) -> list[Metric]:
-    """Write the distributions of `modules`, their distances and correlations; return the metrics.
+def _describe(modules: ModuleData, name: str, layout: DataLayout, seed: int | None) -> list[Metric]:
+    """Write the distributions of `modules`; return their distances and correlations.
 
     Modules without charge are counted, but enter no distribution: the published sample has none.
 
@@ -79,7 +93,6 @@ def inspect(modules: ModuleData, name: str, layout: DataLayout, seed: int | None
     constant = "a trigger cell never varies among modules of one place"
     metrics = with_provenance(records(values, evidence=Evidence.ESTIMATE, reason=constant), source)
     write_text(layout.histograms, json.dumps(_histograms(found)) + "\n")
-    write_metrics(layout.metrics, metrics)
     return metrics
 
 

@@ -25,6 +25,7 @@ from flows.artefacts.trained_model import (
     training_provenance,
     write_json,
     write_networks,
+    write_training_results,
     write_validation,
 )
 from flows.command_line.progress import progress
@@ -47,7 +48,7 @@ from models.data.dataset import ModuleData
 from models.data.selection import split
 from models.networks.zoo import ModelSpec
 from reports.catalogue import records
-from reports.metrics import Evidence, Metric, read_metrics, with_provenance, write_metrics
+from reports.metrics import Evidence, Metric, read_metrics, with_provenance
 
 MEASURED = 20_000  # validation modules whose distance is compared
 
@@ -321,5 +322,5 @@ def _publish(
         write_text(staging.at(new.settings), result.settings.to_json())
         source = training_provenance(staging, validation.content_hash, result.settings.seed)
         metrics = replaced(metrics, with_provenance(found, source))
-        write_metrics(staging.at(new.metrics("train")), metrics)
+        write_training_results(staging, metrics, read={})
     return metrics

@@ -1,8 +1,8 @@
 """Training of models as a request says it: modules read, networks trained, folders written."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flows.artefacts.decoding import ChargeScale
+from flows.artefacts.seals import Hashes, broken_seal, modules_read, read_now
 from flows.artefacts.settings import (
     DataSettings,
     ModelSettings,
@@ -25,22 +26,32 @@ from flows.artefacts.trained_model import (
     training_provenance,
     write_json,
     write_networks,
+    write_training_results,
     write_validation,
 )
-from flows.layout import ModelLayout, cache_folder, data_layout, model_layout
+from flows.layout import (
+    DEFAULT_TARGET,
+    DesignLayout,
+    ModelLayout,
+    cache_folder,
+    data_layout,
+    design_layout,
+    model_layout,
+)
 from flows.provenance import file_hash
+from flows.stages import BY_NAME
 from flows.training.fresh_modules import modules_of_epochs
 from flows.training.validation_csv import require_energies, write_energies, write_examples
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import InputError, about
-from models.data.dataset import ModuleData, load_modules
+from models.data.dataset import ModuleData, csv_files, load_modules
 from models.data.geometry import Arrangement
 from models.data.normalisation import Normalisation, normalise
 from models.data.selection import double, drop_empty, mask_energies, mask_partials, quick, split
 from models.networks.econ_t_formats import DEFAULT_ELINKS
 from models.networks.zoo import ModelSpec
 from reports.catalogue import records
-from reports.metrics import Evidence, Metric, read_metrics, with_provenance, write_metrics
+from reports.metrics import Evidence, Metric, read_metrics, with_provenance
 
 VALIDATION_FRACTION = 0.2
 QUICK_MODULES = 5000
@@ -77,6 +88,7 @@ class TrainingRequest:
         evaluate_only: train nothing; all modules are for validation.
         examples: validation modules to write to CSV files; negative for all.
         save_energies: write the simulated energies of the validation modules.
+        own_records: the YAML file of a model by its name, where it is not of the zoo.
     """
 
     build: Path
@@ -101,6 +113,7 @@ class TrainingRequest:
     evaluate_only: bool = False
     examples: int = 0
     save_energies: bool = False
+    own_records: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- data ----------------------------------------------------------------------------------------
@@ -175,15 +188,18 @@ def make_model(request: TrainingRequest, spec: ModelSpec, modules: ModuleData) -
         KeyboardInterrupt: the finished epochs are kept; the same request goes on from there.
     """
     layout = model_layout(request.build, spec.name)
-    stored = read_settings(layout)
+    stored = _stored_settings(layout)
+    damage = broken_seal(BY_NAME["train"], _design(request, spec)) if stored else None
     settings = settings_of(spec, modules, request)
     validation = _validation_settings(modules, request)
     changed = _changes(stored, settings) if stored else []
     sample = _sample(modules, request)
     if request.evaluate_only and stored:
+        if damage:
+            raise InputError(f"{damage}; train {spec.name} anew, without --evalOnly")
         _require_same_input(layout, stored, modules, request)
         settings, trained = stored, _Trained(_load_networks(layout))
-    elif stored and not changed and not request.retrain:
+    elif stored and not changed and not damage and not request.retrain:
         print(f"{spec.name} is trained already with these settings (--retrain trains it again)")
         if stored.validation == validation and not (request.examples or request.save_energies):
             return read_metrics(layout.metrics("train"))
@@ -196,9 +212,34 @@ def make_model(request: TrainingRequest, spec: ModelSpec, modules: ModuleData) -
             )
         if changed:
             print(f"{spec.name} was trained with other settings: {', '.join(changed)}")
+        elif damage and not request.retrain:
+            print(f"{spec.name} is not as its training left it: {damage}")
         trained = _train(layout, spec, settings, sample, request)
     settings = settings.model_copy(update={"validation": validation})
-    return _publish(layout, trained, settings, sample, request)
+    return _publish(layout, trained, settings, sample, request, spec=spec)
+
+
+def _stored_settings(layout: ModelLayout) -> ModelSettings | None:
+    """Settings of the model that is there; damaged ones are as good as none."""
+    try:
+        return read_settings(layout)
+    except InputError as error:
+        print(f"{error}; it is trained anew", flush=True)
+        return None
+
+
+def _design(request: TrainingRequest, spec: ModelSpec) -> DesignLayout:
+    """The folders of a model that is trained; the target is of no matter."""
+    name = request.own_records.get(spec.name, spec.name)
+    data = data_layout(request.build, None if _is_generated(request) else request.source)
+    return design_layout(request.build, name, DEFAULT_TARGET, data)
+
+
+def _read_by_training(request: TrainingRequest, spec: ModelSpec) -> Hashes:
+    """Hashes of the model's record, and of the modules."""
+    design = _design(request, spec)
+    modules = modules_read(design, csv_files(request.source))
+    return {**read_now(BY_NAME["train"], design), **modules}
 
 
 def _load_networks(layout: ModelLayout) -> dict[str, Any]:
@@ -449,6 +490,8 @@ def _publish(
     settings: ModelSettings,
     sample: _Sample,
     request: TrainingRequest,
+    *,
+    spec: ModelSpec,
 ) -> list[Metric]:
     """Write the model's folder in one go: networks (if new), validation modules, figures."""
     encoder, validation = trained.networks["encoder"], sample.validation
@@ -473,7 +516,7 @@ def _publish(
         _write_tables(staging, trained.networks, settings, validation, request)
         settings = settings.model_copy(update={"formats": formats_of(encoder)})
         write_text(staging.at(layout.settings), settings.to_json())
-        write_metrics(staging.at(layout.metrics("train")), metrics)
+        write_training_results(staging, metrics, _read_by_training(request, spec))
     if trained.history is not None:
         layout.checkpoint.unlink(missing_ok=True)
     return metrics

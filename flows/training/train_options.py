@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flows.command_line.options import require_at_least
+from flows.command_line.options import build_folder, require_at_least
 from flows.layout import DEFAULT_BUILD, DEFAULT_MODEL
 from flows.training.train_models import (
     BATCH,
@@ -42,7 +42,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         "-o",
         "--odir",
         "--build",
-        type=Path,
+        type=build_folder,
         default=DEFAULT_BUILD,
         help="output folder; a model's files are in <odir>/<model>/train",
     )
@@ -254,7 +254,14 @@ def request_of(arguments: argparse.Namespace) -> TrainingRequest:
         evaluate_only=arguments.evalOnly,
         examples=arguments.nCSV,
         save_energies=arguments.saveEnergy,
+        own_records={Path(n).stem: n for n in _names(arguments) if n not in model_names()},
     )
+
+
+def _names(arguments: argparse.Namespace) -> list[str]:
+    """The models asked for, as they were given; all of the zoo where none is named."""
+    given = [name.strip() for name in arguments.models.split(",") if name.strip()]
+    return given or model_names()
 
 
 def specs_of(arguments: argparse.Namespace) -> list[ModelSpec]:
@@ -264,9 +271,8 @@ def specs_of(arguments: argparse.Namespace) -> list[ModelSpec]:
         InputError: an unknown model or loss, an option that does not suit a model, or a model that
             names one to be compared with which it cannot be compared with.
     """
-    names = [name.strip() for name in arguments.models.split(",") if name.strip()]
     specs: dict[str, ModelSpec] = {}
-    for name in names or model_names():
+    for name in _names(arguments):
         spec = load_model_spec(name)
         compared_spec(spec)
         specs.setdefault(spec.name, _changed(spec, arguments))

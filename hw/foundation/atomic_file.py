@@ -1,5 +1,7 @@
 """Writing files so that a reader never sees half of one."""
 
+import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -31,6 +33,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
@@ -44,21 +47,68 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 def atomic_directory(path: Path | str) -> Iterator[Path]:
     """Yield a new empty folder; on success it replaces the folder `path`, else it vanishes.
 
+    Until it is complete, `path` stays as it was.
+
     Raises:
-        InputError: its parent cannot be written.
+        InputError: its parent cannot be written, or `path` is a file or a link.
     """
     path = Path(path)
     with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        _sweep(path)
+        temporary = Path(
+            tempfile.mkdtemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent)
+        )
     temporary.chmod(0o755)
     try:
         yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.rename(path)
+        _replace_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        what = "a link" if path.is_symlink() else "a file"
+        raise InputError(f"{path}: is {what}, where a folder of results should be; move it away")
+    old = new.with_name(f"{new.name.removesuffix('.tmp')}.old.tmp")
+    with _writing(path):
+        if path.exists():
+            path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of `path` left that were killed: hidden, with the number of a process
+    that is no more.  A folder that such a process had just moved aside comes back."""
+    for name in (path.stem, path.name):
+        for left in path.parent.glob(f".{glob.escape(name)}.*.tmp*"):
+            number = left.name.removeprefix(f".{name}.").split(".")[0]
+            if not number.isdigit() or _runs(int(number)):
+                continue
+            with contextlib.suppress(OSError):
+                if left.name.endswith(".old.tmp") and not path.exists():
+                    left.rename(path)
+                elif left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -110,7 +110,7 @@ def run(
         with _started(
             command,
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**_environment(), **(environment or {})},
             stdin=subprocess.DEVNULL,  # a program that would wait for commands ends instead
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -129,6 +129,11 @@ def run(
     return text
 
 
+def _environment() -> dict[str, str]:
+    """Of this process, without what a `make` that called it tells its own recipes."""
+    return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+
+
 def filter_bytes(command: Sequence[str], data: bytes, what: str) -> bytes:
     """Run a program that turns `data` into what it writes to its standard output.
 
@@ -137,7 +142,10 @@ def filter_bytes(command: Sequence[str], data: bytes, what: str) -> bytes:
     """
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with _started(command, **pipes) as process:
-        answer, errors = process.communicate(data)
+        try:
+            answer, errors = process.communicate(data)
+        except BrokenPipeError:  # it ended before it had read all
+            answer, errors = process.communicate()
     if process.returncode != 0:
         raise failure(what, errors.decode(errors="replace"), command, process.returncode)
     return bytes(answer)

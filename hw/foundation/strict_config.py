@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import reprlib
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from hw.foundation.errors import InputError
 class StrictRecord(BaseModel):
     """Base of every record in this project: immutable, and no key is silently ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -38,6 +39,23 @@ class _LineLoader(yaml.SafeLoader):
 _LineLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789")
 )
+
+
+_MOST_NODES = 200_000  # of a document, with aliases written out
+_LARGEST_TEXT = 20_000_000  # bytes
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Nodes of a document with its aliases written out; a node within itself counts as too many."""
+    if id(node) not in known:
+        known[id(node)] = _MOST_NODES + 1  # until it is known: it may stand within itself
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            children = [child for pair in node.value for child in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            children = node.value
+        known[id(node)] = 1 + sum(_size(child, known) for child in children)
+    return known[id(node)]
 
 
 def _collect_lines(node: yaml.Node, path: tuple[Any, ...], lines: _Lines, file: Path) -> None:
@@ -67,6 +85,8 @@ def read_yaml(file: Path | str) -> tuple[Any, dict[tuple[Any, ...], int]]:
     """
     file = Path(file)
     try:
+        if file.stat().st_size > _LARGEST_TEXT:
+            raise InputError(f"{file}: too large for a file of settings")
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
@@ -76,11 +96,16 @@ def read_yaml(file: Path | str) -> tuple[Any, dict[tuple[Any, ...], int]]:
     try:
         node = yaml.compose(text, Loader=_LineLoader)
         if node is not None:
+            if _size(node, {}) > _MOST_NODES:
+                raise InputError(
+                    f"{file}: its aliases (*name) stand for more than {_MOST_NODES:,} values; "
+                    "write out what is meant"
+                )
             _collect_lines(node, (), lines, file)
         return yaml.load(text, Loader=_LineLoader), lines
     except InputError:
         raise
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # bad syntax, number, alias
+    except Exception as error:  # bad syntax, number, alias, date: PyYAML raises nearly anything
         raise InputError(f"{file}: not valid YAML: {error}") from error
 
 
@@ -150,7 +175,7 @@ def _explain(
         where = f"{place}: key '{key}'" if key else f"{file}"
         return f"{where}: {fault['ctx']['error']}"
     where = f"{place}: key '{key}'" if key else place
-    return f"{where}: {fault['msg']} (found {fault['input']!r})"
+    return f"{where}: {fault['msg']} (found {reprlib.repr(fault['input'])})"
 
 
 def _record_at(record: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:

@@ -4,7 +4,6 @@ Gates are cells of a Liberty library or yosys's own simple ones (`$_AND_`, `$_DF
 RTL and the netlist mapped from it are the same kind of thing here.
 """
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from hw.netlist.cell_logic import FlipFlop
 from hw.netlist.liberty import Library
 from hw.netlist.simple_gates import ONE, SIMPLE_GATES, ZERO, Gate, Net, net_of
 from hw.open_tools.yosys import quoted, run
-from hw.synthesis.mapping import NETLIST_JSON, instances, is_leaf
+from hw.synthesis.mapping import NETLIST_JSON, instances, is_leaf, netlist_modules
 
 _SIMPLE_FLIP_FLOPS = {
     "$_DFF_P_": FlipFlop("D", "C", True, {"Q": False}),
@@ -211,10 +210,7 @@ def _modules(file: Path, top: str) -> Any:
         raise InputError(
             f"{file}: no such file; map the design first: make synth (or synth-reconfigurable)"
         )
-    try:
-        modules = json.loads(file.read_text(encoding="utf-8"))["modules"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: damaged; map the design anew ({error})") from error
+    modules = netlist_modules(file)
     if top not in modules:
         raise InputError(f"{file}: no module '{top}'")
     return modules

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hw.foundation import external_tool
 from hw.foundation.atomic_file import atomic_path, write_text
+from hw.foundation.content_hash import HashIndex
 from hw.foundation.cores import usable_cores
 from hw.foundation.errors import InputError
 from hw.open_tools.verilog_design import VerilogDesign
@@ -99,7 +100,7 @@ def build(
     ]
     program, stamp = folder / _PROGRAM, folder / _STAMP
     inputs = _fingerprint(command, configuration, (*design.sources, bench))
-    if program.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == inputs:
+    if program.is_file() and _stamp_of(stamp) == _sealed(inputs, program):
         return program
     stamp.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix=".verilated.", dir=folder) as scratch:
@@ -111,8 +112,20 @@ def build(
         _run([*command, "--Mdir", str(objects)], folder, folder / _LOG, f"build of {design.top}")
         with atomic_path(program) as temporary:
             shutil.copy2(objects / _PROGRAM, temporary)
-    write_text(stamp, inputs)
+    write_text(stamp, _sealed(inputs, program))
     return program
+
+
+def _stamp_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _sealed(inputs: str, program: Path) -> str:
+    """What the program was built from, and itself: a damaged one is built again."""
+    return f"{inputs}{HashIndex()[program]}\n"
 
 
 def _root() -> Path:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from hw.foundation.atomic_file import atomic_directory, write_text
-from hw.foundation.errors import InputError
+from hw.foundation.content_hash import HashIndex
+from hw.foundation.errors import EcontError, InputError
+from hw.foundation.json_file import json_content
 from hw.open_tools.verilog_design import VerilogDesign
 from hw.open_tools.yosys import quoted, run, version
 
@@ -18,6 +20,8 @@ NETLIST = "netlist.v"
 NETLIST_JSON = "netlist.json"
 """The same as yosys's JSON."""
 STATISTICS = "statistics.json"
+
+_HASHES = "files"  # in the statistics: hashes of the netlists that they are of
 
 # Widths travel from a module's ports to its leaves one adder a round.
 NARROWING_ROUNDS = 6
@@ -84,11 +88,27 @@ Counted = TypeVar("Counted", bound=Statistics)
 
 
 def read_statistics(kind: type[Counted], folder: Path) -> Counted | None:
-    """The statistics that `map_once` left in a folder; None if it did not."""
+    """The statistics that `map_once` left in a folder; None if it did not, or if they or the
+    netlists are not as it left them."""
     try:
-        return kind(**json.loads((folder / STATISTICS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        content = json.loads((folder / STATISTICS).read_text(encoding="utf-8"))
+        intact = content.pop(_HASHES) == _hashes(folder)
+        return kind(**content) if intact else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    index = HashIndex()
+    return {name: index[folder / name] for name in (NETLIST, NETLIST_JSON)}
+
+
+def _is_sound(done: Counted, folder: Path, count: Callable[[Modules], Counted]) -> bool:
+    """Whether the statistics are those of the netlist beside them."""
+    try:
+        return count(read_modules(folder)) == done
+    except EcontError:
+        return False
 
 
 def map_once(
@@ -104,7 +124,7 @@ def map_once(
 ) -> Counted:
     """Run a script; the folder, replaced as a whole, holds script, log, netlist and statistics.
 
-    A folder that holds the result of the same `source` is left as it is.
+    A folder that holds the sound result of the same `source` is left as it is.
 
     Args:
         kind: the record that `count` makes of the netlist's modules.
@@ -118,23 +138,39 @@ def map_once(
         ToolFailed: yosys failed.
     """
     done = read_statistics(kind, folder)
-    if done is not None and done.fingerprint == source:
+    if done is not None and done.fingerprint == source and _is_sound(done, folder, count):
         return done
     with atomic_directory(folder) as temporary:
         for name, text in (files or {}).items():
             write_text(temporary / name, text)
         run(script, temporary, what, progress=progress)
         statistics = count(read_modules(temporary))
-        text = json.dumps(vars(statistics), indent=1)
+        text = json.dumps({**vars(statistics), _HASHES: _hashes(temporary)}, indent=1)
         write_text(temporary / STATISTICS, text + "\n")
     return statistics
 
 
 def read_modules(folder: Path) -> Modules:
-    """The modules of the netlist in `folder`."""
-    text = (folder / NETLIST_JSON).read_text(encoding="utf-8")
-    modules: Modules = json.loads(text)["modules"]
-    return modules
+    """The modules of the netlist in `folder`.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    return netlist_modules(folder / NETLIST_JSON)
+
+
+def netlist_modules(file: Path) -> Modules:
+    """The modules of a netlist that yosys wrote as JSON.
+
+    Raises:
+        InputError: there is no such file, or it is damaged; `make synth` maps the design anew.
+    """
+    with json_content(file, "map the design anew: make synth") as content:
+        modules: Modules = content["modules"]
+        for module in modules.values():
+            for part in ("ports", "cells", "netnames", "attributes"):
+                module.setdefault(part, {}).items()
+        return modules
 
 
 def instances(modules: Modules, top: str) -> Counter[str]:

@@ -46,7 +46,7 @@ class Rtl(StrictRecord):
             has; or `image`, it has all numbers that the network reads, in their whole format.
     """
 
-    pipeline_stages: int | None = Field(default=None, ge=0)
+    pipeline_stages: int | None = Field(default=None, ge=0, le=1000)
     stage_delay_ns: float | None = Field(default=None, gt=0)
     inputs: Literal["module", "image"] = "module"
 
@@ -82,10 +82,10 @@ class Target(StrictRecord):
     backend: str
     part: str | None = None
     asic_library: str | None = None
-    clock_period_ns: float = Field(gt=0)
+    clock_period_ns: float = Field(gt=0, le=1e6)
     io_type: Literal["io_parallel", "io_stream"] = "io_parallel"
     strategy: Literal["Latency", "Resource"] = "Latency"
-    reuse_factor: int = Field(default=1, ge=1)
+    reuse_factor: int = Field(default=1, ge=1, le=1_000_000)
     rtl: Rtl = Rtl()
     liberty: str | None = None
     gate_equivalent_cell: str = "NAND2_X1"
@@ -118,21 +118,29 @@ def target_names() -> list[str]:
     return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
 
 
+def target_file(name: str) -> Path:
+    """The YAML file of the target of that name, or the one at that path.
+
+    Raises:
+        InputError: no such target (with a suggestion).
+    """
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    if name in target_names():
+        return _FOLDER / f"{name}.yaml"
+    raise InputError(
+        f"unknown target '{name}'; {did_you_mean(name, target_names())}"
+        f" (targets are hw/{_FOLDER.name}/*.yaml; a path to a YAML file works too)"
+    )
+
+
 def load_target(name: str) -> Target:
     """The target of that name, or the one described by the YAML file at that path.
 
     Raises:
         InputError: no such target (with a suggestion), or a faulty YAML file.
     """
-    if name.endswith((".yaml", ".yml")):
-        file = Path(name)
-    elif name in target_names():
-        file = _FOLDER / f"{name}.yaml"
-    else:
-        raise InputError(
-            f"unknown target '{name}'; {did_you_mean(name, target_names())}"
-            f" (targets are hw/{_FOLDER.name}/*.yaml; a path to a YAML file works too)"
-        )
+    file = target_file(name)
     data, lines = read_yaml(file)
     if not isinstance(data, dict):
         raise InputError(f"{file}: expected a mapping of keys to values at the top level")

@@ -1,24 +1,21 @@
 """The cache of module data: one archive of arrays, keyed by the content of the files read."""
 
 import hashlib
-import json
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.foundation.arrays import read_arrays
-from hw.foundation.atomic_file import atomic_path, write_text
+from hw.foundation.atomic_file import atomic_path
+from hw.foundation.content_hash import HashIndex
 from hw.foundation.errors import InputError
 
 _FORMAT = "econt modules 4"  # names the cache's layout: a new number makes old files unknown
 _SEAL = "seal"
 _HASH_DIGITS = 16
-_SETTLED_SECONDS = 2.0  # a file changed this recently may change again within its time stamp
 
 
 def content_hash(files: list[Path], cache: Path | None) -> str:
@@ -26,41 +23,12 @@ def content_hash(files: list[Path], cache: Path | None) -> str:
 
     With a `cache` folder, files that did not change since are known from the index kept there.
     """
-    index = {} if cache is None else _read_index(cache / "hashes.json")
-    known = dict(index)
+    index = HashIndex(cache / "hashes.json" if cache else None)
     total = hashlib.sha256()
     for file in files:
-        name, state = str(file.resolve()), _state(file)
-        entry = known.get(name)
-        if entry is None or entry["state"] != state:
-            known.pop(name, None)
-            entry = {"state": state, "hash": _hash(file)}
-            settled = time.time() - file.stat().st_mtime > _SETTLED_SECONDS
-            if settled and _state(file) == state:
-                known[name] = entry
-        total.update(entry["hash"].encode())
-    if cache is not None and known != index:
-        write_text(cache / "hashes.json", json.dumps(known, indent=1) + "\n")
+        total.update(index[file].encode())
+    index.save()
     return total.hexdigest()[:_HASH_DIGITS]
-
-
-def _state(file: Path) -> list[int]:
-    status = file.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _read_index(file: Path) -> dict[str, Any]:
-    """The index of known hashes; a damaged one is as good as none."""
-    try:
-        index = json.loads(file.read_text(encoding="utf-8"))
-        return {name: {"state": e["state"], "hash": str(e["hash"])} for name, e in index.items()}
-    except (FileNotFoundError, ValueError, AttributeError, KeyError, TypeError):
-        return {}
 
 
 def write_cache(file: Path, key: str, columns: dict[str, npt.NDArray]) -> None:

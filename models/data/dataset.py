@@ -81,7 +81,7 @@ def load_modules(
 
 
 def _load(path: Path, header: bool | None, rows: int | None, cache: Path | None) -> ModuleData:
-    files = _csv_files(path)
+    files = csv_files(path)
     layouts = [find_layout(file, header) for file in files]
     _refuse_mixture(files, layouts)
     content = content_hash(files, cache)
@@ -102,7 +102,12 @@ def _load(path: Path, header: bool | None, rows: int | None, cache: Path | None)
     )
 
 
-def _csv_files(path: Path) -> list[Path]:
+def csv_files(path: Path) -> list[Path]:
+    """The file itself, or all `*.csv` of a folder in sorted order.
+
+    Raises:
+        InputError: there is none.
+    """
     if path.is_dir():
         found = [file for file in path.glob("*.csv") if not file.name.startswith(".")]
         files = sorted(file for file in found if file.is_file())

@@ -7,6 +7,8 @@ activation that it names is checked against the short list of those that this pr
 
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from hw.foundation.errors import InputError
 from hw.foundation.strict_config import did_you_mean
 from models.keras_backend import keras, qkeras
 from models.networks.conv_mask import KeptPixels
+from models.networks.description_limits import fault_of_call, fault_of_order, fault_of_sizes
 from models.networks.floored_layers import FixedPoint, FlooredConv2D, FlooredDense
 
 _MODELS = {"Functional", "Model", "Sequential"}
@@ -46,6 +49,7 @@ _ACTIVATIONS = _QUANTISERS | {
 }  # fmt: skip
 _PACKAGES = {"keras", "tf_keras", "qkeras", "builtins", "models"}
 WEIGHT_SUFFIXES = (".hdf5", ".h5")  # of weights alone, whose architecture is a .json beside them
+_LARGEST_TEXT = 20_000_000  # bytes of a description
 _ARCHIVE = {"config.json", "metadata.json", "model.weights.h5"}
 
 
@@ -95,6 +99,8 @@ def load_architecture(path: Path | str) -> keras.Model:
     """
     path = Path(path)
     _require_file(path)
+    if path.stat().st_size > _LARGEST_TEXT:
+        raise InputError(f"{path}: too large for the description of a network")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -114,7 +120,7 @@ def load_foreign(architecture: Path | str, weights: Path | str) -> keras.Model:
     _require_file(weights)
     if not h5py.is_hdf5(weights):
         raise InputError(f"{weights}: not an HDF5 file of Keras weights")
-    with h5py.File(weights, "r") as file:
+    with _reading(weights), h5py.File(weights, "r") as file:
         _set_weights(network, file, weights)
     return network
 
@@ -124,8 +130,22 @@ def _require_file(path: Path) -> None:
         raise InputError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Damage of an archive, which h5py and zipfile tell by nearly any error, becomes one."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{path}: damaged: {type(error).__name__}: {_first_line(error)}; train or import the "
+            "model anew, or take the file from where it came again"
+        ) from error
+
+
 def _load_archive(path: Path) -> keras.Model:
-    with zipfile.ZipFile(path) as archive:
+    with _reading(path), zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
         if names != _ARCHIVE:
             odd = ", ".join(sorted(names ^ _ARCHIVE))
@@ -146,7 +166,7 @@ def _load_archive(path: Path) -> keras.Model:
 
 
 def _load_hdf5(path: Path) -> keras.Model:
-    with h5py.File(path, "r") as file:
+    with _reading(path), h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
         if text is None:
             raise InputError(
@@ -188,6 +208,9 @@ def _check(config: dict[str, Any], path: Path) -> None:
         )
     try:
         _check_node(config, "model", path)
+        for fault in (fault_of_sizes(config), fault_of_order(config)):
+            if fault:
+                raise InputError(f"{path}: {fault}")
     except RecursionError as error:
         raise InputError(f"{path}: nested too deeply for a description of a network") from error
 
@@ -228,6 +251,8 @@ def _check_node(node: Any, layer: str, path: Path) -> None:
             if function not in _ACTIVATIONS:
                 hint = did_you_mean(function, sorted(_ACTIVATIONS))
                 raise InputError(f"{path}: layer '{layer}': unknown {key} '{value}'; {hint}")
+            if fault := fault_of_call(value):
+                raise InputError(f"{path}: layer '{layer}': {key} '{value}' {fault}")
         _check_node(value, layer, path)
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat
@@ -27,6 +27,11 @@ MODEL_NAME = r"^[A-Za-z0-9][\w.+-]*$"
 """What can name a model, of the zoo or not: a pattern."""
 _MAX_BITS = 24  # float32, in which Keras computes, holds 24-bit codes exactly
 _POOL = 2
+# far more than any encoder has, and far less than any machine holds
+_Extent = Annotated[int, Field(ge=1, le=4096)]
+_Kernel = Annotated[int, Field(ge=1, le=64)]
+_Count = Annotated[int, Field(ge=1, le=10_000_000)]
+_MOST_LAYERS = 64
 _YAML_LIST = Field(strict=False)  # YAML and JSON know lists only; the record holds a tuple
 
 
@@ -114,9 +119,9 @@ class Convolution(StrictRecord):
         pool: whether 2 x 2 maximum pooling follows.
     """
 
-    filters: PositiveInt
-    kernel: PositiveInt
-    stride: PositiveInt = 1
+    filters: _Extent
+    kernel: _Kernel
+    stride: _Kernel = 1
     padding: Literal["same", "valid"] = "same"
     pool: bool = False
 
@@ -141,7 +146,7 @@ class Copies(StrictRecord):
         occupancy_up_to: ... and at most this many.
     """
 
-    count: PositiveInt
+    count: _Extent
     occupancy_above: Annotated[int, Field(ge=0, le=48)]
     occupancy_up_to: Annotated[int, Field(ge=0, le=48)]
 
@@ -171,7 +176,7 @@ class DenseDecoder(StrictRecord):
         activation: of the hidden layers, a Keras activation by name.
     """
 
-    widths: Annotated[tuple[PositiveInt, ...], _YAML_LIST]
+    widths: Annotated[tuple[_Extent, ...], _YAML_LIST, Field(max_length=_MOST_LAYERS)]
     activation: Literal["relu", "elu", "gelu", "swish", "tanh"] = "relu"
 
 
@@ -209,17 +214,19 @@ class ModelSpec(StrictRecord):
     label: str
     arrangement: str
     channels_first: bool | None = None
-    convolutions: Annotated[tuple[Convolution, ...], _YAML_LIST] = ()
-    dense: Annotated[tuple[PositiveInt, ...], _YAML_LIST] = ()
-    latent: PositiveInt = 16
+    convolutions: Annotated[
+        tuple[Convolution, ...], _YAML_LIST, Field(max_length=_MOST_LAYERS)
+    ] = ()
+    dense: Annotated[tuple[_Extent, ...], _YAML_LIST, Field(max_length=_MOST_LAYERS)] = ()
+    latent: _Extent = 16
     decoder: DenseDecoder | None = None
     loss: str = "telescopeMSE"
     optimizer: str = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Literal["constant", "cosine"] = "constant"
-    epochs: PositiveInt | None = None
-    batch: PositiveInt | None = None
-    patience: PositiveInt | None = None
+    epochs: _Count | None = None
+    batch: _Count | None = None
+    patience: _Count | None = None
     fresh_modules: bool = False
     occupancy_weights: bool = False
     pruning: PrunedShares | None = None
@@ -354,7 +361,7 @@ def _read_spec(file: Path) -> ModelSpec:
             f"{file}:{lines[('name',)]}: key 'name': a model is named by its file ('{file.stem}'); "
             "remove the key"
         )
-    if not re.match(MODEL_NAME, file.stem):
+    if not re.fullmatch(MODEL_NAME, file.stem):
         raise InputError(
             f"{file}: '{file.stem}' cannot name a model; name the file with letters, digits and "
             ". _ + -"

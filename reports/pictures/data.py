@@ -9,8 +9,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hw.foundation.errors import InputError
-from reports.pictures.picture import BLUE, GREY, Picture, PictureGroup, draw_picture, read_json
+from hw.foundation.json_file import json_content
+from reports.pictures.picture import BLUE, GREY, Picture, PictureGroup, draw_picture
 
 _HISTOGRAM_AXES = {
     "occ_all": "Trigger cells with charge",
@@ -31,7 +31,6 @@ def data_picture(histograms: Path, distances: Mapping[str, float]) -> Picture:
     Raises:
         InputError: the file is damaged.
     """
-    found = read_json(histograms)
 
     def draw(figure: Figure) -> None:
         figure.set_size_inches(10.5, 7.6)
@@ -44,10 +43,8 @@ def data_picture(histograms: Path, distances: Mapping[str, float]) -> Picture:
         "for equal, 1 for disjoint distributions."
     )
     title = "Occupancy and charge against the published distributions"
-    try:
+    with json_content(histograms, "run the data stage anew") as found:
         return draw_picture("data", title, caption, PictureGroup.DATA, draw)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{histograms}: damaged: {error}; run the data stage anew") from error
 
 
 def _draw_histogram(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hw.foundation.atomic_file import atomic_directory
 from hw.foundation.errors import InputError
+from hw.foundation.json_file import json_content
 from reports.pictures.picture import MissingValuesError, Picture, PictureGroup
 
 _INDEX = "gallery.json"
@@ -40,12 +41,13 @@ class Gallery:
 
 
 def gather(draws: Iterable[tuple[str, Callable[[], Picture]]]) -> Gallery:
-    """Draw each picture, given as title and function; those that lack values become `NotDrawn`."""
+    """Draw each picture, given as title and function; those that lack sound values become
+    `NotDrawn`."""
     pictures, not_drawn = [], []
     for title, draw in draws:
         try:
             pictures.append(draw())
-        except MissingValuesError as error:
+        except (MissingValuesError, InputError) as error:  # it is lacking, or damaged
             not_drawn.append(NotDrawn(title, str(error)))
     return Gallery(tuple(pictures), tuple(not_drawn))
 
@@ -77,8 +79,7 @@ def read_gallery(folder: Path) -> Gallery:
         InputError: its index is missing or damaged.
     """
     index = folder / _INDEX
-    try:
-        content = json.loads(index.read_text(encoding="utf-8"))
+    with json_content(index, "evaluate the model anew") as content:
         pictures = [
             Picture(
                 record["name"],
@@ -90,6 +91,4 @@ def read_gallery(folder: Path) -> Gallery:
             for record in content["pictures"]
         ]
         not_drawn = [NotDrawn(r["title"], r["reason"]) for r in content["not_drawn"]]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{index}: cannot be read: {error!r}; evaluate the model anew") from error
     return Gallery(tuple(pictures), tuple(not_drawn))

@@ -1,7 +1,6 @@
 """A picture in CMS style, and the helpers that all kinds of pictures share."""
 
 import io
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -183,15 +182,3 @@ def head(axes: Axes, left: str, right: str = "") -> None:
     """Words over the axes: bold ones on the left, small ones on the right."""
     axes.set_title(left, loc="left", fontsize=12, fontweight="bold")
     axes.set_title(right, loc="right", fontsize=11)
-
-
-def read_json(path: Path) -> Any:
-    """The content of a stage's JSON file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error

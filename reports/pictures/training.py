@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from hw.foundation.errors import InputError
+from hw.foundation.json_file import json_content
 from reports.pictures.picture import (
     BLUE,
     GREY,
@@ -15,7 +15,6 @@ from reports.pictures.picture import (
     PictureGroup,
     draw_picture,
     head,
-    read_json,
 )
 
 
@@ -25,11 +24,13 @@ def training_picture(history: Path, model: str) -> Picture:
     Raises:
         InputError: the file is damaged.
     """
-    losses = read_json(history)
-    try:
-        training, validation = losses["loss"], losses.get("val_loss", [])
-    except (KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"{history}: no list 'loss'; train the model anew") from error
+    with json_content(history, "train the model anew") as losses:
+        training, validation = (
+            [float(loss) for loss in values]
+            for values in (losses["loss"], losses.get("val_loss", []))
+        )
+        if not np.isfinite([*training, *validation]).all() or not training:
+            raise ValueError("no losses, or some that are not finite")
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.foundation import external_tool
-from hw.foundation.errors import CheckFailed
+from hw.foundation.errors import CheckFailed, ToolFailed
 from hw.foundation.fixed_point import Codes
 from hw.open_tools.verilator import build
 from hw.open_tools.verilog_design import VerilogDesign
@@ -25,6 +25,7 @@ _BENCH = Path(__file__).with_name("rtl_bench.cpp")
 _WORD = 32
 _CHUNK = 8192  # vectors packed at a time
 _DRAIN = 256  # idle clocks at the end of a run: more than the latency of any design here
+_ANSWERS = ("fed", "answers", "reads", "upsets")  # files that the bench writes
 _MARGIN = 2  # clocks shown before and after the failing vector
 
 Bytes = npt.NDArray[np.uint8]
@@ -232,6 +233,11 @@ class RtlSimulator:
 
     def _read(self, folder: Path, seconds: float) -> RtlRun:
         port = self.design.output
+        if lacking := [n for n in _ANSWERS if not (folder / n).is_file()]:
+            raise ToolFailed(
+                f"{self.program}: ended well and wrote no {lacking[0]}; remove it, and it is built "
+                "again"
+            )
         fed = np.fromfile(folder / "fed", dtype="<i8")
         answers = np.fromfile(
             folder / "answers", dtype=[("clock", "<i8"), ("words", "<u4", (port.words,))]

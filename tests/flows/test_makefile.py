@@ -39,6 +39,7 @@ def test_each_stage_can_be_cleaned_and_no_other(tmp_path: Path) -> None:
     folders = {"data": "data/generated", "flops": "m/flops", "csim": "m/t/csim"}
     for folder in folders.values():
         (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "metrics.json").write_text("[]")
     where = (f"BUILD={tmp_path}", "MODEL=m", "TARGET=t")
     for stage in STAGES:
         assert make(f"clean-{stage.name}", *where).returncode == 0, stage.name

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.artefacts.stage_results import design_of, metrics_file, result
+from flows.artefacts.seals import metrics_file
+from flows.artefacts.stage_results import design_of, result
 from flows.dispatch import carry_out
 from flows.layout import model_layout, target_layout
 from flows.provenance import file_hash

@@ -19,7 +19,7 @@ from models.data.normalisation import Normalisation
 from models.quality.measures import EMD_UNIT, MEASURES
 from models.quality.quality import OCCUPANCY_BINS, PROFILE_BINS
 from reports.catalogue import DISTANCE, QUALITY_MEASURES
-from reports.metrics import Metric, write_metrics
+from reports.metrics import Metric, read_metrics, write_metrics
 from reports.pictures.algorithms import (
     algorithms_emd_picture,
     algorithms_profile_picture,
@@ -323,7 +323,7 @@ def test_missing_arrays_leave_out_their_pictures_alone(evaluation, tmp_path):
     few = without(evaluation, "baseline", "charge", "eta", "telescope", "occupancy_after")
     np.savez(layout.evaluation, **few.arrays)
     write_metrics(layout.metrics("evaluate"), [Metric(name="emd.mean", value=1.0)])
-    gallery = evaluation_gallery(layout)
+    gallery = evaluation_gallery(layout, [])
     assert {p.name for p in gallery.pictures} == {
         "emd", "emd_binned", "emd_occupancy", "measures", "measures_occupancy", "displays",
         "displays_worst",
@@ -338,9 +338,9 @@ def test_missing_arrays_leave_out_their_pictures_alone(evaluation, tmp_path):
 def test_an_encoder_without_decoder_has_no_pictures_and_says_so(tmp_path):
     layout = model_layout(tmp_path, MODEL)
     layout.train.mkdir(parents=True)
-    assert "make evaluate MODEL=small" in evaluation_gallery(layout).not_drawn[0].reason
+    assert "make evaluate MODEL=small" in evaluation_gallery(layout, []).not_drawn[0].reason
     layout.network("encoder").touch()
-    gallery = evaluation_gallery(layout)
+    gallery = evaluation_gallery(layout, [])
     assert not gallery.pictures and "has no decoder" in gallery.not_drawn[0].reason
 
 
@@ -469,7 +469,7 @@ def test_every_picture_is_a_sound_file(evaluation, tmp_path):
         zeros = stored[outputs[0].replace("counts", "zeros")]
         assert stored[outputs[0]].sum() + zeros == latents.size
 
-    gallery = evaluation_gallery(layout)
+    gallery = evaluation_gallery(layout, read_metrics(layout.metrics("evaluate")))
     assert not gallery.not_drawn and len(gallery.pictures) == 20
     assert len({picture.name for picture in gallery.pictures}) == 20
     write_gallery(layout.plots, gallery)

@@ -11,8 +11,6 @@ import pytest
 from flows.__main__ import main
 from flows.commands.report import collect
 from flows.layout import data_layout, model_layout, target_layout
-from flows.provenance import file_hash
-from hw.foundation.errors import InputError
 from models.data.geometry import cell_coordinates
 from reports.catalogue import HARDWARE, MAPPED_TO, SECTIONS, named_rows
 from reports.metrics import Evidence, Metric, Provenance, Summary, read_summary, write_metrics
@@ -28,6 +26,7 @@ from reports.tables.occupancy import occupancy_rows
 from reports.tables.sections import sections
 from reports.tables.values import format_value
 from reports.verdict import Outcome, describe, judge, overall
+from tests.flows.sealed import seal_all
 from tests.flows.trained import trained_settings
 from tests.reports.evaluation_arrays import evaluation_arrays
 
@@ -106,7 +105,9 @@ def _csim(mismatches: int | None, reason: str | None = None) -> list[Metric]:
     ]
 
 
-def _report(build: Path, *more: str) -> int:
+def _report(build: Path, *more: str, sealed: bool = True) -> int:
+    if sealed:
+        seal_all(build, MODEL, TARGET)
     return main(["report", "--build", str(build), "--model", MODEL, "--target", TARGET, *more])
 
 
@@ -203,19 +204,13 @@ def test_figures_of_a_replaced_encoder_are_not_taken_for_the_present_one(build, 
     of_model, of_target = model_layout(build, MODEL), target_layout(build, MODEL, TARGET)
     encoder = of_model.network("encoder")
     encoder.write_text("first")
-    source = Provenance(model_hash=file_hash(encoder))
-    csim = [metric.model_copy(update={"provenance": source}) for metric in _csim(0)]
-    write_metrics(of_target.metrics("csim"), csim)
-    write_metrics(
-        of_model.metrics("evaluate"), [Metric(name="emd.mean", value=1, provenance=source)]
-    )
     assert _report(build) == 0
     assert read_summary(of_target.summary).find("csim.mismatches").value == 0
     encoder.write_text("second")
-    assert _report(build) == 0
+    assert _report(build, sealed=False) == 1
     mismatches = read_summary(of_target.summary).find("csim.mismatches")
     assert mismatches.value is None
-    assert "an encoder that has been replaced; make csim" in mismatches.reason
+    assert "train/encoder.keras has changed since; make csim" in mismatches.reason
     assert "NOT MEASURED" in capsys.readouterr().out
     assert main(["status", "--build", str(build), "--require", "csim"]) == 1
     assert "stage csim is stale" in capsys.readouterr().err
@@ -234,19 +229,21 @@ def test_a_skipped_stage_shows_its_reason_everywhere(build, capsys):
 
 
 @pytest.mark.parametrize("damage", ["pictures", "history", "hls_types", "histograms", "metrics"])
-def test_a_damaged_file_is_named(build, damage):
-    of_model, of_target = model_layout(build, MODEL), target_layout(build, MODEL, TARGET)
+def test_a_damaged_file_is_named_and_nothing_passes(pictured, damage):
+    of_model, of_target = model_layout(pictured, MODEL), target_layout(pictured, MODEL, TARGET)
+    seal_all(pictured, MODEL, TARGET)
     file = {
         "pictures": of_model.plots / "gallery.json",
         "history": of_model.history,
         "hls_types": of_target.hls_types,
-        "histograms": data_layout(build, None).histograms,
+        "histograms": data_layout(pictured, None).histograms,
         "metrics": of_model.metrics("evaluate"),
     }[damage]
-    file.parent.mkdir(exist_ok=True)
     file.write_text('{"conv2d": 1}')
-    with pytest.raises(InputError, match=re.escape(str(file))):
-        collect(build, MODEL, TARGET)
+    report = collect(pictured, MODEL, TARGET)
+    assert report.outcome is Outcome.NOT_MEASURED
+    assert any(str(file.relative_to(pictured)) in stage.detail for stage in report.stale)
+    assert _report(pictured, sealed=False) == 1
 
 
 def test_a_misspelt_name_is_refused_with_a_suggestion(build, capsys):
