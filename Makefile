@@ -31,7 +31,7 @@ MODEL_FILE  := $(wildcard models/zoo/$(MODEL).yaml $(MODEL))
 TARGET_FILE := $(wildcard hw/targets/$(TARGET).yaml $(TARGET))
 RTL_SOURCES := $(wildcard hw/rtl/*.sv)
 TRAIN_EPOCHS = $(or $(EPOCHS),$(if $(shell grep -s '^epochs:' $(MODEL_FILE)),,10))
-OF_MODEL  := emd-cnn evaluate flops graph
+OF_MODEL  := emd-cnn evaluate flops upsets graph
 OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable
 OF_CHIP   := $(foreach form,reconfigurable chip chip-tripled,synth-$(form) timing-$(form) equivalence-$(form))
 DESIGN    := --build $(BUILD) --model $(MODEL) --target $(TARGET)
@@ -71,6 +71,7 @@ $(M)/train/metrics.json: $(if $(IMPORTED),,$(D)/metrics.json $(M)/train.settings
 $(M)/emd-cnn/metrics.json: $(M)/train/metrics.json  ## teach a network the earth mover's distance, for use as a loss (minutes)
 $(M)/evaluate/metrics.json: $(M)/train/metrics.json $(M)/evaluate.settings  ## measure the compression quality on the validation modules
 $(M)/flops/metrics.json: $(M)/train/metrics.json  ## count FLOPs, MACs, BOPs, parameters and weight bits
+$(M)/upsets/metrics.json: $(M)/train/metrics.json  ## flip each stored weight bit of the encoder and measure the damage (minutes)
 $(M)/graph/metrics.json: $(M)/train/metrics.json  ## write encoder and decoder as TensorFlow graphs, SavedModels and ONNX
 $(T)/hls/metrics.json: $(M)/train/metrics.json $(TARGET_FILE) $(wildcard hw/econ_t/*)  ## make an HLS C++ project of the encoder for TARGET
 $(T)/csim/metrics.json: $(T)/hls/metrics.json $(T)/stimulus.settings $(wildcard testbench/simulators/csim* testbench/econ_t/block_*)  ## compile the C++ and compare its integer codes with Keras: 0 mismatches

@@ -72,6 +72,8 @@ STAGES = (
           needs=("train",), key_figures=("emd.mean",), beside=True),
     Stage("flops", "count FLOPs, MACs, BOPs, parameters and weight bits", _M, "flops",
           needs=("train",), key_figures=("flops.total",)),
+    Stage("upsets", "measure what flips of the encoder's stored weight bits cost", _M, "upsets",
+          needs=("train",), key_figures=("upsets.damage.mean",)),
     Stage("graph", "write the networks as TensorFlow graphs, SavedModels and ONNX", _M, "graph",
           needs=("train",), reported=False),
     Stage("hls", "convert the trained encoder to an HLS C++ project", _T, "hls",

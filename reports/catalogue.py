@@ -22,10 +22,11 @@ QUALITY = "Compression quality"
 ACCURACY = "Bit accuracy"
 NETWORK = "Cost of the network"
 HARDWARE = "Cost of the hardware"
+RADIATION = "Radiation"
 DATA = "Data"
 TRAINING = "Training"
 OTHER = "Other"
-SECTIONS = (QUALITY, ACCURACY, NETWORK, HARDWARE, DATA, TRAINING, OTHER)
+SECTIONS = (QUALITY, ACCURACY, NETWORK, HARDWARE, RADIATION, DATA, TRAINING, OTHER)
 """Titles of the sections of a report that have one row a metric, in their order."""
 
 BINS = "Distance in bins"
@@ -392,6 +393,63 @@ _ROWS: tuple[Row, ...] = (
         Row("block.fpga.carry", "carry cells", _LOWER, "Whole chip block: carry cells"),
         Row("block.fpga.bram", "RAMB18", _LOWER, "Whole chip block: block RAM"),
         Row("block.asic.area_score", "score", _LOWER, "Whole chip block: Catapult area score"),
+    ),
+    # --- radiation ---
+    *_measured_by("upsets", RADIATION,
+        Row("upsets.bits", "bit", None, "Stored weight bits, each flipped alone"),
+        Row("upsets.modules", "modules", None, "Modules that each flip is measured on",
+            judged=False),
+        Row("upsets.emd", _HALF_PITCH, _LOWER, "EMD of these without flips, mean"),
+        Row("upsets.damage.mean", _HALF_PITCH, _LOWER, "A flip adds to the EMD, mean of the bits"),
+        Row("upsets.damage.worst_bit", _HALF_PITCH, _LOWER,
+            "The worst bit's flip adds to the EMD"),
+        Row("upsets.damage.worst_bit_name", "", None, "The worst bit"),
+        Row("upsets.damage.worst_module", _HALF_PITCH, _LOWER,
+            "A flip adds to the EMD of one module, at most"),
+        Row("upsets.unaffected", "", _HIGHER, "Share of the bits without effect on any module"),
+        Row("upsets.changed", "", _LOWER, "Share of the modules that a flip changes, mean"),
+        Row("upsets.saturated", "", None,
+            "Share of the modules with a latent newly at an end of its range, mean"),
+        Row("upsets.emptied", "", _LOWER, "Share of the modules that come back empty, mean"),
+        Row("upsets.bits_with.{share}", "", _LOWER,
+            "Share of the bits with {share} % of the damage"),
+        Row("upsets.bits_above.{change}", "", _LOWER,
+            "Share of the bits that add more than {change} half pitch"),
+        Row("upsets.array.{array}.damage_share", "", None, "Share of the damage, {array}"),
+        Row("upsets.place.{place}.damage", _HALF_PITCH, _LOWER,
+            "A flip adds to the EMD, bit {place} from the top (0: sign)"),
+        Row("upsets.ranking.spearman", "", _HIGHER,
+            "Cheap ranking of the bits: rank correlation with the damage"),
+        Row("upsets.ranking.spearman_of_changes", "", _HIGHER,
+            "Cheap ranking: rank correlation with the signed change"),
+        Row("upsets.ranking.removed", "", _HIGHER,
+            "Damage in as many bits of the cheap ranking as have 99 % in the true one"),
+        Row("upsets.rate.{rate}.emd", _HALF_PITCH, _LOWER, "EMD at a bit error rate of {rate}"),
+        Row("upsets.rate.{rate}.emd.standard_error", _HALF_PITCH, None,
+            "Its standard error, rate {rate}"),
+        Row("upsets.rate.{rate}.emd.protected", _HALF_PITCH, _LOWER,
+            "EMD at {rate}, the bits with 99 % of the damage safe"),
+        Row("upsets.rate.{rate}.emd.protected.standard_error", _HALF_PITCH, None,
+            "Its standard error, rate {rate}, these bits safe"),
+        *_not_judged((
+            Row("upsets.flux", "/cm2/s", None, "Flux assumed"),
+            Row("upsets.cross_section", "cm2", None, "Upset cross-section of a bit assumed"),
+            Row("upsets.threshold", _HALF_PITCH, None,
+                "Change of the EMD from which on a flip is called damage"),
+            Row("upsets.scrub_interval", "s", None, "Weights are written anew each"),
+            Row("upsets.run", "s", None, "Length of a run without that"),
+        )),
+        Row("upsets.time_to_upset", "s", _HIGHER, "Mean time to an upset of a weight bit"),
+        Row("upsets.time_to_damage", "s", _HIGHER, "Mean time to a flip that is damage"),
+        Row("upsets.time_to_damage.protected", "s", _HIGHER,
+            "The same, the bits with 99 % of the damage safe"),
+        Row("upsets.emd.after_run", _HALF_PITCH, _LOWER, "EMD at the end of the run"),
+        Row("upsets.emd.scrubbed", _HALF_PITCH, _LOWER,
+            "EMD with scrubbing, mean over the interval"),
+        Row("upsets.emd.after_run.protected", _HALF_PITCH, _LOWER,
+            "EMD at the end of the run, the bits with 99 % of the damage safe"),
+        Row("upsets.emd.scrubbed.protected", _HALF_PITCH, _LOWER,
+            "EMD with scrubbing, these bits safe"),
     ),
     # --- what it was made from ---
     *_measured_by("data", DATA, *_not_judged((
