@@ -21,6 +21,7 @@ _COPIES = tuple(sum(1 << s for s in range(_STATES) if s >> i & 1) for i in range
 _MAJORITY = sum(1 << s for s in range(_STATES) if s.bit_count() >= 2)
 _DECIDED = frozenset((0, _ONES, _MAJORITY, _MAJORITY ^ _ONES))
 """All functions of three copies that no wrong copy among them changes."""
+_GATES_DEEP, _MOST_LEAVES = 4, 8
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class RedundantNetlist:
         copies = self._copies_behind(voted)
         if len(copies) != 3:
             return Kept(name, copies, None, f"{len(copies)} flip-flops in place of 3")
-        if len({register.data for register in copies}) != 1:
+        if not self._store_the_same(copies):
             return Kept(name, copies, None, "its flip-flops do not store the same")
         values = {
             net: state ^ _ONES if inverted else state
@@ -91,6 +92,59 @@ class RedundantNetlist:
             elif gate := self._netlist.drivers.get(net):
                 pending += self._inputs(gate)
         return tuple(found[name] for name in sorted(found))
+
+    def _store_the_same(self, copies: Sequence[Register]) -> bool:
+        """Whether what the flip-flops store is one function of nets that all of them depend on.
+
+        Each copy may have gates of its own, such as that of its reset.
+        """
+        cones = [self._nearest_behind(register.data) for register in copies]
+        shared = frozenset.intersection(*cones)
+        expanded: list[list[Gate]] = []
+        leaves: set[Net] = set()
+        for register in copies:
+            gates: list[Gate] = []
+            pending, seen = [register.data], set[Net]()
+            while pending:
+                net = pending.pop()
+                if net in seen or net in (ZERO, ONE):
+                    continue
+                seen.add(net)
+                gate = self._netlist.drivers.get(net)
+                if net in shared or gate is None:
+                    leaves.add(net)
+                    continue
+                gates.append(gate)
+                pending += self._inputs(gate)
+            expanded.append(gates)
+        if len(leaves) > _MOST_LEAVES:
+            return False
+        cases = 1 << len(leaves)
+        ones = (1 << cases) - 1
+        given = {
+            net: sum(1 << case for case in range(cases) if case >> i & 1)
+            for i, net in enumerate(sorted(leaves))
+        }
+        found = set()
+        for register, gates in zip(copies, expanded, strict=True):
+            values = {ZERO: 0, ONE: ones, **given}
+            waiting = gates
+            while waiting:  # as many rounds as gates lie behind one another
+                ready = [g for g in waiting if all(net in values for net in self._inputs(g))]
+                for gate in ready:
+                    values |= self._compute(gate, values, ones)
+                waiting = [gate for gate in waiting if gate not in ready]
+            found.add(values[register.data])
+        return len(found) == 1
+
+    def _nearest_behind(self, net: Net) -> frozenset[Net]:
+        """A net and those that it follows from, a few gates deep."""
+        found, edge = {net}, {net}
+        for _ in range(_GATES_DEEP):
+            gates = (self._netlist.drivers.get(one) for one in edge)
+            edge = {i for gate in gates if gate for i in self._inputs(gate)} - found - {ZERO, ONE}
+            found |= edge
+        return frozenset(found)
 
     def _follow(self, values: dict[Net, int]) -> set[Net]:
         """Add what depends on the nets in `values` alone, and tell which nets others depend on."""
@@ -146,12 +200,16 @@ class RedundantNetlist:
         cell = self._netlist.library.gates[gate.kind]
         return [gate.pins[pin] for pin in cell.outputs if pin in gate.pins]
 
-    def _compute(self, gate: Gate, values: Mapping[Net, int]) -> dict[Net, int]:
+    def _compute(
+        self, gate: Gate, values: Mapping[Net, int], ones: int = _ONES
+    ) -> dict[Net, int]:
         cell = self._netlist.library.gates[gate.kind]
-        known = {ZERO: 0, ONE: _ONES}
-        pins = {ZERO: 0, ONE: _ONES, **values}
-        known |= {net: pins[gate.pins[pin]] for pin, net in cell.inputs.items()}
-        evaluate(cell.gates, known, _ONES)
+        constants = {ZERO: 0, ONE: ones}
+        known = dict(constants)
+        for pin, net in cell.inputs.items():
+            at = gate.pins[pin]
+            known[net] = constants[at] if at in constants else values[at]
+        evaluate(cell.gates, known, ones)
         return {gate.pins[pin]: known[net] for pin, net in cell.outputs.items() if pin in gate.pins}
 
     @cached_property
