@@ -32,7 +32,7 @@ TARGET_FILE := $(wildcard hw/targets/$(TARGET).yaml $(TARGET))
 RTL_SOURCES := $(wildcard hw/rtl/*.sv)
 TRAIN_EPOCHS = $(or $(EPOCHS),$(if $(shell grep -s '^epochs:' $(MODEL_FILE)),,10))
 OF_MODEL  := emd-cnn evaluate flops upsets graph
-OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable
+OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable gateupsets gateupsets-reconfigurable protection
 OF_CHIP   := $(foreach form,reconfigurable chip chip-tripled,synth-$(form) timing-$(form) equivalence-$(form))
 DESIGN    := --build $(BUILD) --model $(MODEL) --target $(TARGET)
 .PHONY: all help doctor status runtimes environment data train $(OF_MODEL) $(OF_TARGET) $(OF_CHIP) vendor report compare
@@ -87,6 +87,9 @@ $(R)/synth-reconfigurable/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*
 $(R)/timing-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json  ## critical path of the chip's own RTL, mapped
 $(T)/gatesim-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json $(M)/train/metrics.json $(T)/stimulus.settings  ## simulate that netlist with the weights of an econ_t model (minutes)
 $(R)/equivalence-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json  ## prove that it equals its RTL, module by module (minutes)
+$(T)/gateupsets/metrics.json: $(T)/synth/metrics.json  ## upset each flip-flop of that netlist in simulation
+$(T)/gateupsets-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json $(M)/train/metrics.json  ## upset each flip-flop of the chip's own netlist (minutes)
+$(T)/protection/metrics.json: $(M)/upsets/metrics.json $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## triple the weight registers that matter, with the cost and the proof (minutes)
 $(R)/synth-chip/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## map the whole chip path, from input links to output links (minutes)
 $(R)/timing-chip/metrics.json: $(R)/synth-chip/metrics.json  ## critical path of the whole chip path, mapped
 $(R)/equivalence-chip/metrics.json: $(R)/synth-chip/metrics.json  ## prove that the mapped whole chip path equals its RTL (many minutes)

@@ -200,9 +200,7 @@ class RedundantNetlist:
         cell = self._netlist.library.gates[gate.kind]
         return [gate.pins[pin] for pin in cell.outputs if pin in gate.pins]
 
-    def _compute(
-        self, gate: Gate, values: Mapping[Net, int], ones: int = _ONES
-    ) -> dict[Net, int]:
+    def _compute(self, gate: Gate, values: Mapping[Net, int], ones: int = _ONES) -> dict[Net, int]:
         cell = self._netlist.library.gates[gate.kind]
         constants = {ZERO: 0, ONE: ones}
         known = dict(constants)

@@ -52,16 +52,6 @@ def mask_of(bits: Chosen) -> int:
     return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
 
 
-def register_name(bit: int, path: str = "registers.") -> str:
-    """The name of a register bit's used value in the flat netlist of `econ_t_encoder`.
-
-    Args:
-        path: what stands before; empty where `encoder_registers` is the top.
-    """
-    block, place = divmod(bit, BLOCK_BITS)
-    return f"{path}g_block[{block}].registers.contents[{place}]"
-
-
 # --- TMRG ----------------------------------------------------------------------------------------
 def tmrg_module(bits: Chosen) -> Iterator[str]:
     """A Verilog module of the weight registers with TMRG's directives, line by line.

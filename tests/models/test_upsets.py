@@ -243,8 +243,8 @@ def test_damage_is_the_change_of_the_distance_of_each_module(flippable, damage):
         flips[numbers[at]] = True
         codes = golden(encoder.bits.with_flips(flips), calq)
         change = emd(calq, decode(LATENT.to_values(codes), None)) - before
-        assert found.mean[at] == pytest.approx(change.mean(), abs=1e-9)
-        assert found.worst[at] == pytest.approx(max(change.max(), 0), abs=1e-9)
+        assert found.mean[at] == pytest.approx(change.mean(), abs=1e-6)
+        assert found.worst[at] == pytest.approx(max(change.max(), 0), abs=1e-6)
         assert found.changed[at] == (codes != encoder.codes).any(axis=1).mean()
 
 

@@ -13,7 +13,6 @@ from testbench.econ_t.encoder_weights import BLOCK_BITS, EncoderWeights
 from testbench.econ_t.protected_bits import (
     BITS,
     mask_of,
-    register_name,
     register_order,
     tmrg_module,
 )
@@ -38,11 +37,6 @@ def test_the_order_is_that_of_the_registers():
 def test_bits_of_another_encoder_are_refused():
     with pytest.raises(InputError, match=r"expected shape \(128, 16, 6\), found \(64, 16, 6\)"):
         register_order([np.zeros((*s, 6), bool) for s in (*SHAPES[:2], (64, 16), (16,))])
-
-
-def test_names_in_the_netlist():
-    assert register_name(0) == "registers.g_block[0].registers.contents[0]"
-    assert register_name(1072 * 3 + 5, "") == "g_block[3].registers.contents[5]"
 
 
 def chosen(count):
