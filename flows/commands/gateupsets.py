@@ -220,5 +220,6 @@ def _in_words(effects: list[list[Effect]]) -> str:
     staying = sum(effect.stays for effect in every)
     return (
         f"{len(effects[0]):,} flip-flops upset at {len(effects)} times: "
-        f"{reaching / len(every):.1%} of the upsets reach the output, {staying / len(every):.1%} stay until rewritten"
+        f"{reaching / len(every):.1%} of the upsets reach the output, "
+        f"{staying / len(every):.1%} stay until rewritten"
     )

@@ -16,7 +16,7 @@ from models.upsets.exposure import Exposure
 from reports.metrics import with_provenance, write_metrics
 
 MODULES = 1000
-MEMORIES = 100
+MEMORIES = 40
 FLUX = 2e7
 CROSS_SECTION = 1e-14
 SCRUB_SECONDS = 600.0

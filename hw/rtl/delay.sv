@@ -16,19 +16,19 @@ module delay #(
     logic unused;
     assign unused = clock;
   end else if (TMR) begin : g_tripled
-    logic [CYCLES:0][WIDTH-1:0] stage  /* verilator split_var */;
-    assign stage[0] = d;
+    logic [(CYCLES+1)*WIDTH-1:0] stage  /* verilator split_var */;
+    assign stage[WIDTH-1:0] = d;
     for (genvar i = 0; i < CYCLES; i++) begin : g_stage
       tripled_register #(
           .WIDTH(WIDTH)
       ) registers (
           .clock(clock),
           .reset(1'b0),
-          .d    (stage[i]),
-          .q    (stage[i+1])
+          .d    (stage[WIDTH*i+:WIDTH]),
+          .q    (stage[WIDTH*(i+1)+:WIDTH])
       );
     end
-    assign q = stage[CYCLES];
+    assign q = stage[WIDTH*CYCLES+:WIDTH];
   end else begin : g_registers
     logic [CYCLES*WIDTH-1:0] stages;  // the oldest word on top
     always_ff @(posedge clock) stages <= (CYCLES * WIDTH)'({stages, d});

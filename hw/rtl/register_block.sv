@@ -23,25 +23,25 @@ module register_block #(
     output logic [  BYTES*econ_t_pkg::BYTE-1:0] contents,
     output logic                                upset
 );
-  localparam int BYTE = econ_t_pkg::BYTE;
   localparam int ADDRESS_BITS = econ_t_pkg::ADDRESS_BITS;
-  localparam int WIDTH = BYTES * BYTE;
+  localparam int WIDTH = BYTES * econ_t_pkg::BYTE;
   localparam bit ALL = TMR || &TRIPLED;  // copies of whole words are faster to simulate
 
   logic [ADDRESS_BITS-1:0] offset;  // addresses below BASE wrap to large offsets
   assign offset = address - BASE;
 
   logic [WIDTH-1:0] next;
-  always_comb begin
-    read_data = '0;
-    for (int i = 0; i < BYTES; i++) begin
-      next[BYTE*i+:BYTE] = contents[BYTE*i+:BYTE];
-      if (offset == ADDRESS_BITS'(i)) begin
-        read_data = contents[BYTE*i+:BYTE];
-        if (write) next[BYTE*i+:BYTE] = write_data & WRITABLE[BYTE*i+:BYTE];
-      end
-    end
-  end
+  register_bus #(
+      .BYTES   (BYTES),
+      .WRITABLE(WRITABLE)
+  ) bus (
+      .offset    (offset),
+      .write     (write),
+      .write_data(write_data),
+      .contents  (contents),
+      .next      (next),
+      .read_data (read_data)
+  );
 
   logic [WIDTH-1:0] copy_a, copy_b, copy_c;
   if (ALL) begin : g_tmr

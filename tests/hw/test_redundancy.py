@@ -81,7 +81,7 @@ def test_a_path_around_the_voter_is_found(some):
     copy = next(net for net, inverted in item.copies[0].outputs.items() if not inverted)
     outputs = {**some.outputs, "shown": (copy,)}
     fault = kept(replace(some, outputs=outputs))["kept[0]"].fault
-    assert fault.startswith("one wrong copy gets past the voters at '")
+    assert fault.startswith("a copy itself goes on at '")
     other = {name: one.fault for name, one in kept(replace(some, outputs=outputs)).items()}
     assert not other["kept[5]"]
 
