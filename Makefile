@@ -38,8 +38,8 @@ MODEL_FILE  := $(wildcard models/zoo/$(MODEL).yaml $(MODEL))
 TARGET_FILE := $(wildcard hw/targets/$(TARGET).yaml $(TARGET))
 RTL_SOURCES := $(wildcard hw/rtl/*.sv)
 TRAIN_EPOCHS = $(or $(EPOCHS),$(if $(shell grep -s '^epochs:' $(MODEL_FILE)),,10))
-OF_MODEL  := emd-cnn evaluate flops graph
-OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable
+OF_MODEL  := emd-cnn evaluate flops upsets graph
+OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable gateupsets gateupsets-reconfigurable protection
 OF_CHIP   := $(foreach form,reconfigurable chip chip-tripled,synth-$(form) timing-$(form) equivalence-$(form))
 DESIGN    := --build $(BUILD) --model $(MODEL) --target $(TARGET)
 # stages run side by side, two at a time; what has been asked to be removed goes first, alone
@@ -91,6 +91,7 @@ $(M)/train/metrics.json: $(if $(IMPORTED),,$(D)/metrics.json $(M)/train.settings
 $(M)/emd-cnn/metrics.json: $(M)/train/metrics.json  ## teach a network the earth mover's distance, for use as a loss (minutes)
 $(M)/evaluate/metrics.json: $(M)/train/metrics.json $(M)/evaluate.settings  ## measure the compression quality on the validation modules
 $(M)/flops/metrics.json: $(M)/train/metrics.json  ## count FLOPs, MACs, BOPs, parameters and weight bits
+$(M)/upsets/metrics.json: $(M)/train/metrics.json  ## flip each stored weight bit of the encoder and measure the damage (minutes)
 $(M)/graph/metrics.json: $(M)/train/metrics.json  ## write encoder and decoder as TensorFlow graphs, SavedModels and ONNX
 $(T)/hls/metrics.json: $(M)/train/metrics.json $(TARGET_FILE) $(wildcard hw/econ_t/*)  ## make an HLS C++ project of the encoder for TARGET
 $(T)/csim/metrics.json: $(T)/hls/metrics.json $(T)/stimulus.settings $(wildcard testbench/simulators/csim* testbench/econ_t/block_*)  ## compile the C++ and compare its integer codes with Keras: 0 mismatches
@@ -106,6 +107,9 @@ $(R)/synth-reconfigurable/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*
 $(R)/timing-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json  ## critical path of the chip's own RTL, mapped
 $(T)/gatesim-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json $(M)/train/metrics.json $(T)/stimulus.settings  ## simulate that netlist with the weights of an econ_t model (minutes)
 $(R)/equivalence-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json  ## prove that it equals its RTL, module by module (minutes)
+$(T)/gateupsets/metrics.json: $(T)/synth/metrics.json  ## upset each flip-flop of that netlist in simulation
+$(T)/gateupsets-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json $(M)/train/metrics.json  ## upset each flip-flop of the chip's own netlist (minutes)
+$(T)/protection/metrics.json: $(M)/upsets/metrics.json $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## triple the weight registers that matter, with the cost and the proof (minutes)
 $(R)/synth-chip/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## map the whole chip path, from input links to output links (minutes)
 $(R)/timing-chip/metrics.json: $(R)/synth-chip/metrics.json  ## critical path of the whole chip path, mapped
 $(R)/equivalence-chip/metrics.json: $(R)/synth-chip/metrics.json  ## prove that the mapped whole chip path equals its RTL (many minutes)

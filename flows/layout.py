@@ -91,6 +91,14 @@ class ModelLayout:
     network_values = _Below("evaluate", "network_values.npz")
     # curves of plain and hardware-exact training; only of a model in the chip's arithmetic
     arithmetic = _Below("evaluate", "arithmetic.npz")
+    upsets = _Below("upsets")
+    # every stored bit with the damage of its flip, the most harmful first (CSV)
+    upset_table = _Below("upsets", "bits.csv")
+    # the same as arrays, in the order of the weights, and the curves of many flips
+    upset_arrays = _Below("upsets", "upsets.npz")
+    upset_plots = _Below("upsets", "plots")
+    # blocks of bits that an interrupted measurement has finished
+    upset_blocks = _Below("upsets", "partial")
     graph = _Below("graph")  # the networks in the forms of other tools; see GraphLayout
 
 

@@ -44,6 +44,8 @@ class Artefact(Enum):
     CHIP_RTL = "the chip's own RTL"
     NETLIST = "netlist of library cells"
     NETLISTS = "netlists of all technologies"
+    UPSETS = "damage of each flipped weight bit"
+    PROTECTION = "netlists and masks of protected weight registers"
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,9 @@ STAGES = (
     Stage("flops", "count FLOPs, MACs, BOPs, parameters and weight bits", _M, "flops",
           reads=_NETWORKS,
           needs=("train",), key_figures=("flops.total",)),
+    Stage("upsets", "measure what flips of the encoder's stored weight bits cost", _M, "upsets",
+          reads=(*_NETWORKS, _A.SETTINGS, _A.VALIDATION), writes=(_A.UPSETS,),
+          needs=("train",), key_figures=("upsets.damage.mean",)),
     Stage("graph", "write the networks as TensorFlow graphs, SavedModels and ONNX", _M, "graph",
           reads=(*_NETWORKS, _A.SETTINGS, _A.VALIDATION), writes=(_A.GRAPHS,),
           needs=("train",), reported=False),
@@ -208,6 +213,21 @@ STAGES = (
                   own_records="equivalence", key_figures=("equivalence.proved",)),
         )
     ),
+    *(
+        Stage(f"gateupsets{form.suffix}",
+              f"upset each flip-flop of the {form.name} netlist in simulation", _T, "gateupsets",
+              reads=(*_NETWORKS, _A.SETTINGS, _A.VALIDATION, *_MAPPED,
+                     _A.RTL if form is GENERATED else _A.CHIP_RTL),
+              needs=("train", f"synth{form.suffix}"), form=form, evidence=Evidence.SYNTH,
+              chip_only=form is RECONFIGURABLE, key_figures=("gateupsets.reaching",))
+        for form in (GENERATED, RECONFIGURABLE)
+    ),
+    Stage("protection", "triple chosen weight registers of the chip's encoder and prove it", _T,
+          "protection",
+          reads=(_A.ENCODER, _A.SETTINGS, _A.UPSETS, _A.CHIP_RTL, _A.LIBRARY, _A.TARGET_RECORD),
+          writes=(_A.PROTECTION,),
+          needs=("train", "upsets"), form=RECONFIGURABLE, evidence=Evidence.SYNTH, chip_only=True,
+          key_figures=("protection.damage_99.bits",)),
     Stage("vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects", _T, "vendor",
           reads=(*_VECTORS, _A.HLS, _A.BLOCK),
           needs=("hls",), key_figures=("latency.ns", "latency.cycles"),

@@ -103,6 +103,10 @@ def _sources(kind: Artefact, design: DesignLayout, form: Form | None) -> _Source
         case Artefact.NETLIST:
             mapped = _netlists(design, form) / ASIC
             return _tree(design, mapped, "netlist.json", "statistics.json")
+        case Artefact.UPSETS:
+            return _tree(design, model.folder / "upsets", "*", "plots/*")
+        case Artefact.PROTECTION:
+            return _tree(design, target.metrics("protection").parent, "*", "*/*")
         case Artefact.NETLISTS:
             return _tree(design, _netlists(design, form), "*/statistics.json", "*/netlist.*")
 

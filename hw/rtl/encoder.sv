@@ -1,9 +1,11 @@
 // The encoder network: 48 inputs to 16 latents, one module each clock.
 //
 // LATENCY clocks from inputs to latents: 0 is combinational, 1 registers the latents, 2 (and more)
-// the features before the dense layer too. Weights are in the order of the chip's registers.
+// the features before the dense layer too. Weights are in the order of the chip's registers. TMR
+// keeps three copies of these registers.
 module encoder #(
-    parameter int LATENCY = 2
+    parameter int LATENCY = 2,
+    parameter bit TMR     = 0
 ) (
     input  logic                                                      clock,
     input  logic                                                      reset,
@@ -17,7 +19,8 @@ module encoder #(
   localparam int FEATURE_STAGES = LATENCY - OUTPUT_STAGES;
 
   delay_valid #(
-      .CYCLES(LATENCY)
+      .CYCLES(LATENCY),
+      .TMR   (TMR)
   ) valid (
       .clock(clock),
       .reset(reset),
@@ -34,7 +37,8 @@ module encoder #(
   );
   delay #(
       .WIDTH (econ_t_pkg::FEATURES * econ_t_pkg::FEATURE_BITS),
-      .CYCLES(FEATURE_STAGES)
+      .CYCLES(FEATURE_STAGES),
+      .TMR   (TMR)
   ) feature_stage (
       .clock(clock),
       .d    (features),
@@ -50,7 +54,8 @@ module encoder #(
   );
   delay #(
       .WIDTH (econ_t_pkg::DATA_BITS),
-      .CYCLES(OUTPUT_STAGES)
+      .CYCLES(OUTPUT_STAGES),
+      .TMR   (TMR)
   ) latent_stage (
       .clock(clock),
       .d    (unregistered_latents),

@@ -1,6 +1,11 @@
 // The encoder's 2144 weights: the chip's register blocks AUTOENCODER_0INPUT to AUTOENCODER_11INPUT.
+//
+// TRIPLED tells of which bits there are three copies, in the order of the registers; TMR: of all.
 module encoder_registers #(
-    parameter bit TMR = 0
+    parameter bit TMR = 0,
+    /* verilator lint_off WIDTHCONCAT */
+    parameter logic [econ_t_pkg::WEIGHTS*econ_t_pkg::WEIGHT_BITS-1:0] TRIPLED = '0
+    /* verilator lint_on WIDTHCONCAT */
 ) (
     input  logic                                                        clock,
     input  logic                                                        reset,
@@ -23,9 +28,10 @@ module encoder_registers #(
 
   for (genvar block = 0; block < BLOCKS; block++) begin : g_block
     register_block #(
-        .BASE (econ_t_pkg::ADDRESS_BITS'(BASE + block * BLOCK_SHIFT)),
-        .BYTES(BYTES),
-        .TMR  (TMR)
+        .BASE   (econ_t_pkg::ADDRESS_BITS'(BASE + block * BLOCK_SHIFT)),
+        .BYTES  (BYTES),
+        .TMR    (TMR),
+        .TRIPLED(TRIPLED[BYTES*BYTE*block+:BYTES*BYTE])
     ) registers (
         .clock     (clock),
         .reset     (reset),

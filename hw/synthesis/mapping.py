@@ -41,7 +41,9 @@ def relative(path: Path, folder: Path) -> str:
 
 def elaborate(design: VerilogDesign, folder: Path) -> list[str]:
     """Commands that read a design and make it cells of word width, as narrow as can be shown."""
-    parameters = "".join(f" -chparam {name} {value}" for name, value in design.parameters.items())
+    parameters = "".join(
+        f" -chparam {name} {word}" for name, word in design.parameter_words.items()
+    )
     sources = " ".join(relative(source, folder) for source in design.sources)
     return [
         f"read_verilog -sv {sources}",

@@ -201,6 +201,8 @@ class ModelSpec(StrictRecord):
         fresh_modules: each epoch trains on newly generated modules, where the data are generated.
         occupancy_weights: modules are weighted so that each occupancy counts the same.
         pruning: weights that training sets to 0; null for none.
+        bit_flip_rate: chance of each stored weight bit of the encoder to be wrong in a step of the
+            training, so that it learns to bear upsets; null for none.
         conv_mask: whether only those pixels of the last feature map feed the dense layers that
             hold a trigger cell; the convolutions must then keep the image's size.
         copies: data augmentation, or null.
@@ -230,6 +232,7 @@ class ModelSpec(StrictRecord):
     fresh_modules: bool = False
     occupancy_weights: bool = False
     pruning: PrunedShares | None = None
+    bit_flip_rate: Annotated[float, Field(ge=0, le=0.5)] | None = None
     conv_mask: bool = False
     copies: Copies | None = None
     quantisation: Quantisation | None = None
@@ -263,6 +266,8 @@ class ModelSpec(StrictRecord):
                 "conv_mask: needs convolutions that keep the image's size (stride 1, padding same, "
                 "no pooling), since it selects pixels of the image"
             )
+        if self.bit_flip_rate and not (self.econ_t or self.quantisation):
+            raise ValueError("bit_flip_rate: a floating-point encoder has no stored bits to flip")
         if self.econ_t:
             self._require_chip_topology()
         elif self.compare_with:

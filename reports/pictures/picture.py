@@ -55,6 +55,7 @@ class PictureGroup(StrEnum):
     MODELS = "Beside other models"
     DISPLAYS = "Event displays"
     NETWORK = "Inside the network"
+    RADIATION = "Radiation"
     TRAINING = "Training"
     DATA = "Data"
 

@@ -49,6 +49,12 @@ class GateMachine:
         self._clocks = self._all = 0
         self._of: dict[Net, int] = {}
 
+    @property
+    def held(self) -> Mapping[str, int]:
+        """What the registers that outputs depend on hold in the clock after the last, 0 or 1, by
+        the names of their gates."""
+        return dict(self._held)
+
     def run(self, inputs: Mapping[Net, int], clocks: int) -> dict[Net, int]:
         """The values of the nets at the output ports in the next clocks.
 

@@ -5,7 +5,7 @@ As the RTL's simulator (`testbench.simulators.rtlsim`) does; see
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +72,52 @@ def simulate(
         np.flatnonzero(upsets) - _RESET_CLOCKS,
         time.perf_counter() - start,
     )
+
+
+def states_after(
+    netlist: GateNetlist, design: RtlDesign, parts: Iterable[Sequence[Step]]
+) -> Iterator[dict[str, int]]:
+    """What the registers hold after each part of a stimulus, one after another, from reset on.
+
+    Yields:
+        0 or 1, by the names of the registers' gates; of those that outputs depend on.
+
+    Raises:
+        InputError, ValueError: as `simulate`.
+    """
+    machine = GateMachine(netlist)
+    stimulus = _Stimulus(design.input)
+    stimulus.idle(_RESET_CLOCKS)
+    first = 0
+    for steps in parts:
+        for step in steps:
+            stimulus.add(step)
+        done = stimulus.done()
+        for start in range(first, done.clocks, _CLOCKS_AT_ONCE):
+            block = slice(start, min(start + _CLOCKS_AT_ONCE, done.clocks))
+            machine.run(_at_inputs(netlist, design, done, block), block.stop - block.start)
+        first = done.clocks
+        yield dict(machine.held)
+
+
+def inputs_of_vectors(
+    netlist: GateNetlist, design: RtlDesign, codes: npt.NDArray[np.int64]
+) -> list[dict[Net, int]]:
+    """Values (0 or 1) of the nets at the input ports, one clock a vector, shape (n, codes).
+
+    The bus, where there is one, is idle.
+
+    Raises:
+        InputError: as `simulate`.
+    """
+    stimulus = _Stimulus(design.input)
+    stimulus.idle(_RESET_CLOCKS)
+    stimulus.add(Feed(codes))
+    block = slice(_RESET_CLOCKS, _RESET_CLOCKS + len(codes))
+    together = _at_inputs(netlist, design, stimulus.done(), block)
+    return [
+        {net: word >> clock & 1 for net, word in together.items()} for clock in range(len(codes))
+    ]
 
 
 # --- what stands at the inputs --------------------------------------------------------------------

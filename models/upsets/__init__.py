@@ -1,0 +1,1 @@
+"""What flips of single bits in a quantised encoder's stored weights do to the modules it sends."""
