@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flows.artefacts.settings import compared_layout
-from flows.layout import DesignLayout
+from flows.layout import ASIC, DesignLayout, netlist_folder
 from flows.provenance import HASH_DIGITS
 from flows.stages import BY_NAME, Artefact, Scope, Stage
 from hw.forms import Form
@@ -22,9 +22,6 @@ from reports.metrics import Metric, write_metrics
 
 SEAL = "seal.json"
 METRICS = "metrics.json"
-ASIC = "asic"
-"""The folder of the netlist that is mapped to the cell library, beside those of FPGA families."""
-
 MODEL_RECORD, TARGET_RECORD = "record of the model", "record of the target"
 
 _LIBRARY = "cell library"
@@ -147,18 +144,17 @@ def _target_record(design: DesignLayout) -> _Sources:
 
 
 def _library(design: DesignLayout) -> Path | None:
-    from flows.artefacts.netlists import liberty_file
+    from hw.synthesis.nangate45 import nangate45
     from hw.targets.target import load_target
 
+    own = load_target(design.target_name).liberty
     try:
-        return liberty_file(load_target(design.target_name))
+        return Path(own) if own else nangate45()
     except ToolMissing:
         return None
 
 
 def _netlists(design: DesignLayout, form: Form | None) -> Path:
-    from flows.artefacts.netlists import netlist_folder
-
     assert form is not None  # stages of netlists have one
     return netlist_folder(design, form)
 

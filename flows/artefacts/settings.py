@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from flows.artefacts.decoding import ChargeScale
+from flows.artefacts.charge_scale import ChargeScale
 from flows.layout import ModelLayout, model_layout
 from hw.foundation.strict_config import StrictRecord, did_you_mean, load_json_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
