@@ -260,6 +260,12 @@ def metrics_file(stage: Stage, design: DesignLayout) -> Path:
             return design.shared(stage.form).metrics(stage.name)
 
 
+def has_results(stage: Stage, design: DesignLayout) -> bool:
+    """Whether the stage left results, sound or not."""
+    file = metrics_file(stage, design)
+    return file.is_file() or file.with_name(SEAL).is_file()
+
+
 def broken_seal(stage: Stage, design: DesignLayout) -> str | None:
     """Why results that the stage left count no more, in words; None where all that it read and
     wrote is as it was, and what it read is what the stages before it wrote."""
@@ -296,7 +302,7 @@ def _breaks(stage: Stage, design: DesignLayout) -> Iterator[str]:
             if then.get(label) != now.get(label):
                 yield f"{label} {_difference(then.get(label), now.get(label))}"
     for before in _ancestors(stage):
-        if metrics_file(before, design).is_file():
+        if has_results(before, design):
             theirs = _read_seal(before, design).wrote
             for label in seal.read.keys() & theirs.keys():
                 if seal.read[label] != theirs[label]:
