@@ -49,6 +49,7 @@ class CheckFailed(EcontError):
 _REMEDIES = {
     errno.ENOSPC: "make room on that disk and run the command again; finished results are kept",
     errno.EDQUOT: "make room in your quota and run the command again; finished results are kept",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or choose another disk",
     errno.EROFS: "choose a folder that can be written: --build (make BUILD=...)",
     errno.EACCES: "change its permissions, or choose another folder: --build (make BUILD=...)",
     errno.EPERM: "change its permissions, or choose another folder: --build (make BUILD=...)",
