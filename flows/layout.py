@@ -14,6 +14,9 @@ DEFAULT_MODEL = "8x8_c8_S2_w5"
 DEFAULT_TARGET = "econ_t"
 
 
+ASIC = "asic"
+"""The folder of the netlist that is mapped to the cell library, beside those of FPGA families."""
+
 GENERATED_DATA = "generated"
 """Name of the data set that the data stage generates."""
 
@@ -286,3 +289,10 @@ def design_layout(
         model,
         target,
     )
+
+
+def netlist_folder(design: DesignLayout, form: Form) -> Path:
+    """A folder for each technology; that of a form that serves all models, for all targets too."""
+    if form.shared_folder is None:
+        return design.target.synth
+    return shared_folder(design.build, form) / f"synth{form.suffix}"

@@ -1,26 +1,14 @@
 """From what a decoder gives back to charges: shares of a module, scaled as the receiver can."""
 
-from enum import StrEnum
-
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.charge_scale import ChargeScale
 from models.data.normalisation import Normalisation, restore
 from testbench.econ_t.float_codes import SUM_9_BIT
 from testbench.econ_t.received import to_counts
 
-
-class ChargeScale(StrEnum):
-    """What the summed charge of a decoded module is.
-
-    NETWORK: whatever the decoder gives, in units of the module's scale.
-    SUM: the exact sum of the module that was encoded.
-    SENT_SUM: the sum that the chip sends beside the latents, a 9-bit code (5E4M).
-    """
-
-    NETWORK = "network"
-    SUM = "sum"
-    SENT_SUM = "sent sum"
+__all__ = ["ChargeScale", "decoded_charges"]
 
 
 def decoded_charges(

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from flows.artefacts.seals import ASIC
 from flows.artefacts.skipped import reason_of_skip
-from flows.layout import DesignLayout, shared_folder
+from flows.layout import ASIC, DesignLayout, netlist_folder
 from hw.forms import GENERATED, Form
 from hw.foundation.errors import ToolMissing
 from hw.netlist.liberty import Library, read_liberty
@@ -12,13 +11,6 @@ from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import designs
 from hw.synthesis.asic import nangate45
 from hw.targets.target import Target
-
-
-def netlist_folder(design: DesignLayout, form: Form) -> Path:
-    """A folder for each technology; that of a form that serves all models, for all targets too."""
-    if form is GENERATED:
-        return design.target.synth
-    return shared_folder(design.build, form) / f"synth{form.suffix}"
 
 
 def chip_design(form: Form) -> VerilogDesign:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flows.artefacts.settings import compared_layout
-from flows.layout import DesignLayout
+from flows.layout import ASIC, DesignLayout, netlist_folder
 from flows.provenance import HASH_DIGITS
 from flows.stages import BY_NAME, Artefact, Scope, Stage
 from hw.forms import Form
@@ -22,9 +22,6 @@ from reports.metrics import Metric, write_metrics
 
 SEAL = "seal.json"
 METRICS = "metrics.json"
-ASIC = "asic"
-"""The folder of the netlist that is mapped to the cell library, beside those of FPGA families."""
-
 MODEL_RECORD, TARGET_RECORD = "record of the model", "record of the target"
 
 _LIBRARY = "cell library"
@@ -151,18 +148,17 @@ def _target_record(design: DesignLayout) -> _Sources:
 
 
 def _library(design: DesignLayout) -> Path | None:
-    from flows.artefacts.netlists import liberty_file
+    from hw.synthesis.nangate45 import nangate45
     from hw.targets.target import load_target
 
+    own = load_target(design.target_name).liberty
     try:
-        return liberty_file(load_target(design.target_name))
+        return Path(own) if own else nangate45()
     except ToolMissing:
         return None
 
 
 def _netlists(design: DesignLayout, form: Form | None) -> Path:
-    from flows.artefacts.netlists import netlist_folder
-
     assert form is not None  # stages of netlists have one
     return netlist_folder(design, form)
 
@@ -268,6 +264,12 @@ def metrics_file(stage: Stage, design: DesignLayout) -> Path:
             return design.shared(stage.form).metrics(stage.name)
 
 
+def has_results(stage: Stage, design: DesignLayout) -> bool:
+    """Whether the stage left results, sound or not."""
+    file = metrics_file(stage, design)
+    return file.is_file() or file.with_name(SEAL).is_file()
+
+
 def broken_seal(stage: Stage, design: DesignLayout) -> str | None:
     """Why results that the stage left count no more, in words; None where all that it read and
     wrote is as it was, and what it read is what the stages before it wrote."""
@@ -304,7 +306,7 @@ def _breaks(stage: Stage, design: DesignLayout) -> Iterator[str]:
             if then.get(label) != now.get(label):
                 yield f"{label} {_difference(then.get(label), now.get(label))}"
     for before in _ancestors(stage):
-        if metrics_file(before, design).is_file():
+        if has_results(before, design):
             theirs = _read_seal(before, design).wrote
             for label in seal.read.keys() & theirs.keys():
                 if seal.read[label] != theirs[label]:

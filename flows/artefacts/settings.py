@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from flows.artefacts.decoding import ChargeScale
+from flows.artefacts.charge_scale import ChargeScale
 from flows.layout import ModelLayout, model_layout
+from hw.foundation.record_types import FormatText
 from hw.foundation.strict_config import StrictRecord, did_you_mean, load_json_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.data.normalisation import Normalisation
@@ -106,7 +107,7 @@ class ModelSettings(StrictRecord):
     batch: int | None = None
     patience: int | None = None
     validation: ValidationSettings = ValidationSettings()
-    formats: dict[str, str] = Field(default_factory=dict)
+    formats: dict[str, FormatText] = Field(default_factory=dict)
 
     @field_validator("arrangement", "normalisation", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.artefacts.judged_target import judged_target
-from flows.artefacts.seals import broken_seal, metrics_file
+from flows.artefacts.seals import broken_seal, has_results, metrics_file
 from flows.artefacts.settings import ModelSettings, read_settings
 from flows.layout import (
     DataLayout,
@@ -77,9 +77,9 @@ def state(stage: Stage, design: DesignLayout) -> StageState:
 def result(stage: Stage, design: DesignLayout) -> tuple[StageState, list[Metric]]:
     """How far the stage is, and its metrics; where its seal is broken, these have no values."""
     file, command = metrics_file(stage, design), remedy(stage, design)
-    if not file.is_file():
+    if not has_results(stage, design):
         return StageState(stage.name, Progress.MISSING, command), _promised(stage, design, command)
-    written = datetime.fromtimestamp(file.stat().st_mtime, tz=UTC)
+    written = datetime.fromtimestamp(file.stat().st_mtime, tz=UTC) if file.is_file() else None
     why = broken_seal(stage, design)
     try:
         metrics = read_metrics(file)
@@ -124,9 +124,7 @@ def _without_values(stage: Stage, reason: str) -> list[Metric]:
 
 def is_made_anew(stage: Stage, design: DesignLayout) -> bool:
     """Whether the stage left results that count no more, and that Make can have made anew."""
-    if not metrics_file(stage, design).is_file() or (
-        stage.name == "train" and not is_made_here(design)
-    ):
+    if stage.name == "train" and not is_made_here(design):
         return False
     return state(stage, design).progress is Progress.STALE
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from flows.artefacts.decoding import ChargeScale
+from flows.artefacts.charge_scale import ChargeScale
 from flows.artefacts.encoder import train_first
 from flows.artefacts.settings import read_settings
 from flows.layout import ModelLayout

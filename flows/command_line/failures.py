@@ -5,33 +5,17 @@ at any place of the work: no space, no permission, something else where a folder
 memory, and whatever nobody thought of.
 """
 
-import errno
 import os
 import sys
 import traceback
 from pathlib import Path
 
+from hw.foundation.errors import system_error
+
 TRACEBACK = "ECONT_TRACEBACK"
 """Environment variable: where it is set, an unexpected error shows where it arose."""
 
 _PROJECT = Path(__file__).resolve().parents[2]
-_REMEDIES = {
-    errno.ENOSPC: "make room on that disk and run the command again; finished results are kept",
-    errno.EDQUOT: "make room in your quota and run the command again; finished results are kept",
-    errno.EROFS: "choose a folder that can be written: --build (make BUILD=...)",
-    errno.EACCES: "change its permissions, or choose another folder: --build (make BUILD=...)",
-    errno.EPERM: "change its permissions, or choose another folder: --build (make BUILD=...)",
-    errno.ENOTDIR: "a file lies where a folder should be; move it away",
-    errno.EISDIR: "a folder lies where a file should be; move it away",
-    errno.EEXIST: "something else lies there; move it away",
-    errno.ENOTEMPTY: "another program writes there; wait for it, or stop it",
-    errno.ENOENT: "it is gone, or another program removed it; run the stage that makes it again",
-    errno.ELOOP: "a link leads to itself; remove it",
-    errno.ENAMETOOLONG: "choose shorter names",
-    errno.ENOMEM: "close other programs, or take fewer modules",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.EIO: "the disk or its connection failed",
-}
 
 
 def in_words(error: BaseException) -> str:
@@ -43,9 +27,7 @@ def in_words(error: BaseException) -> str:
         )
     if isinstance(error, OSError):
         file = error.filename2 or error.filename
-        what = error.strerror or str(error) or type(error).__name__
-        remedy = _REMEDIES.get(error.errno or 0)
-        return (f"{file}: " if file else "") + what + (f"; {remedy}" if remedy else "")
+        return (f"{file}: " if file else "") + system_error(error)
     where = _place(error)
     text = str(error).strip().split("\n")[0][:300]
     return (

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from flows.artefacts.generated_rtl import generated_design, simulated_design
 from flows.artefacts.netlists import cell_library, chip_design, mapped_folder
@@ -60,8 +61,11 @@ def _prove_generated(
     print(f"reading {design.target.rtl}", file=sys.stderr, flush=True)
     gates = gates_of(simulated_design(rtl, design.target.rtl).verilog, library)
     print("proving that the netlist equals it", file=sys.stderr, flush=True)
-    verdict = compare(gates, netlist, seconds=arguments.seconds)
-    mutation = control(gates, netlist, arguments.seed, seconds=arguments.seconds)
+    seconds = arguments.seconds
+    with ThreadPoolExecutor(2) as pool:  # each is a run of ABC, on one core
+        proof = pool.submit(compare, gates, netlist, seconds=seconds)
+        caught = pool.submit(control, gates, netlist, arguments.seed, seconds=seconds)
+        verdict, mutation = proof.result(), caught.result()
     values: dict[str, Value] = {
         "equivalence.proved": verdict.equal,
         "equivalence.functions": verdict.functions,

@@ -1,14 +1,16 @@
 """Collect what all stages measured: summary.json, report.md, report.html and a table."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from flows.artefacts.judged_target import judged_target
 from flows.artefacts.stage_results import design_of, remedy, require_known, result, stages_of
 from flows.artefacts.vendor_results import vendor_metrics
+from flows.artefacts.written_report import fingerprint, is_written, record_written
 from flows.command_line.console import output_console
 from flows.command_line.options import add_design
-from flows.layout import TargetLayout, target_layout
+from flows.layout import DesignLayout, TargetLayout
 from flows.provenance import file_hash, provenance
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import CheckFailed, InputError
@@ -38,30 +40,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from reports.pictures.gallery import Gallery, write_gallery
-    from reports.rendering.pages import html, markdown
     from reports.rendering.terminal import print_report
 
-    of_target = target_layout(arguments.build, arguments.model, arguments.target)
+    design = design_of(arguments.build, arguments.model, arguments.target, arguments.data)
+    of_target = design.target
     report = collect(
-        arguments.build,
-        arguments.model,
-        arguments.target,
-        arguments.data,
-        skip_plot=arguments.skip_plot,
+        arguments.build, arguments.model, arguments.target, arguments.data, skip_plot=True
     )
-    page, text = html(report), markdown(report, of_target.plots.name)
-    write_gallery(of_target.plots, report.gallery or Gallery())
-    write_text(of_target.html, page)
-    write_text(of_target.markdown, text)
-    write_summary(of_target.summary, report.summary)
+    found = fingerprint(report, design, skip_plot=arguments.skip_plot)
+    unchanged = is_written(design, found)
+    if not unchanged:
+        _write(report if arguments.skip_plot else _with_pictures(report, design), of_target)
+        record_written(design, found)
     if arguments.junit:
         from reports.rendering.junit import junit
 
         write_text(arguments.junit, junit(report))
     # a log takes lines of any length; beside each other the forms of a design need this much
     print_report(report, output_console())
-    print(f"wrote {of_target.summary}, {of_target.markdown.name} and {of_target.html.name}")
+    how = "unchanged:" if unchanged else "wrote"
+    print(f"{how} {of_target.summary}, {of_target.markdown.name} and {of_target.html.name}")
     failed = [check for check in report.checks if check.outcome is Outcome.FAIL]
     if failed:
         raise CheckFailed(
@@ -78,6 +76,29 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
+def _write(report: DesignReport, of_target: TargetLayout) -> None:
+    from reports.pictures.gallery import Gallery, write_gallery
+    from reports.rendering.pages import html, markdown
+
+    page, text = html(report), markdown(report, of_target.plots.name)
+    write_gallery(of_target.plots, report.gallery or Gallery())
+    write_text(of_target.html, page)
+    write_text(of_target.markdown, text)
+    write_summary(of_target.summary, report.summary)
+
+
+def _with_pictures(report: DesignReport, design: DesignLayout) -> DesignReport:
+    from flows.evaluation.pictures import report_gallery  # matplotlib is slow to import
+
+    distances = {
+        m.name.removeprefix("data.distance."): float(m.value)
+        for m in report.summary.metrics
+        if m.name.startswith("data.distance.") and isinstance(m.value, float | int)
+    }
+    undone = next(stage.undone for stage in report.stages if stage.name == "evaluate")
+    return replace(report, gallery=report_gallery(design.model, design.data, distances, undone))
+
+
 def collect(
     build: Path, model: str, target: str, data: Path | None = None, *, skip_plot: bool = False
 ) -> DesignReport:
@@ -90,10 +111,6 @@ def collect(
     Raises:
         InputError: unknown model, target or data, or a damaged file.
     """
-    from flows.evaluation.pictures import (
-        report_gallery,  # as late as this: matplotlib is slow to import
-    )
-
     demanded = judged_target(target)
     design = design_of(build, model, target, data)
     require_known(design)
@@ -127,21 +144,15 @@ def collect(
         },
         provenance=provenance(model_hash=file_hash(encoder) if encoder.is_file() else None),
     )
-    distances = {
-        m.name.removeprefix("data.distance."): float(m.value)
-        for m in metrics
-        if m.name.startswith("data.distance.") and isinstance(m.value, float | int)
-    }
-    undone = states["evaluate"].undone
-    return compose(
+    report = compose(
         summary,
         description=demanded.description,
         budgets=demanded.budgets,
         stages=list(states.values()),
         layers=[] if hls_is_stale else _layers(of_target),
-        gallery=None if skip_plot else report_gallery(of_model, of_data, distances, undone),
         lost=lost,
     )
+    return report if skip_plot else _with_pictures(report, design)
 
 
 def _layers(of_target: TargetLayout) -> list[LayerFormats]:

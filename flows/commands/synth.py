@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.artefacts.generated_rtl import generated_design
-from flows.artefacts.netlists import chip_design, liberty_file, netlist_folder
-from flows.artefacts.seals import ASIC
+from flows.artefacts.netlists import chip_design, liberty_file
 from flows.command_line.options import add_design, add_or_skip
 from flows.command_line.progress import progress
 from flows.frame import Found
-from flows.layout import DesignLayout
+from flows.layout import ASIC, DesignLayout, netlist_folder
 from flows.stages import Stage
 from hw.forms import GENERATED, Form
 from hw.foundation.errors import ToolMissing

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.artefacts.decoding import ChargeScale
+from flows.artefacts.charge_scale import ChargeScale
 from flows.artefacts.seals import Hashes, broken_seal, modules_read, read_now
 from flows.artefacts.settings import (
     DataSettings,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hw.foundation.errors import InputError
+from hw.foundation.errors import InputError, system_error
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        raise InputError(f"{path}: cannot be written: {system_error(error)}") from error
 
 
 @contextmanager

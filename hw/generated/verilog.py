@@ -12,15 +12,16 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat, parse_format
+from hw.foundation.record_types import FormatText
 from hw.foundation.strict_config import StrictRecord
 from hw.generated.network_logic import NetworkLogic, NoLogic, Wiring
 from hw.targets.target import Target
@@ -45,7 +46,7 @@ class RtlPort(StrictRecord):
     """
 
     name: str
-    number_format: str
+    number_format: FormatText
     count: int
 
     @property
@@ -86,7 +87,7 @@ class GeneratedRtl(StrictRecord):
     encoder_hash: str
     input: RtlPort
     output: RtlPort
-    network_input: str
+    network_input: FormatText
     element: tuple[int, ...]
     largest: float | None
     latency_cycles: int
@@ -96,6 +97,12 @@ class GeneratedRtl(StrictRecord):
     estimated_delay_ns: float
     estimated_stage_delay_ns: float
     tools: dict[str, str]
+
+    @model_validator(mode="after")
+    def _elements_are_of_the_port(self) -> Self:
+        if not all(-1 <= element < self.input.count for element in self.element):
+            raise ValueError(f"element: the input port has {self.input.count} elements")
+        return self
 
     def inputs(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Elements of the input port, shape (n, count), that show images of shape (n, ...).
@@ -189,7 +196,7 @@ def read_rtl(folder: Path) -> GeneratedRtl:
     """
     file = folder / _PROJECT_FILE
     try:
-        return GeneratedRtl.model_validate_json(file.read_text(encoding="utf-8"))
+        return GeneratedRtl.model_validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(f"{folder}: holds no generated RTL; run the rtl stage first") from error
     except ValidationError as error:

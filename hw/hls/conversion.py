@@ -22,6 +22,7 @@ from hw.backends.registry import BACKENDS
 from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat, parse_format
+from hw.foundation.record_types import FormatText
 from hw.foundation.strict_config import StrictRecord
 from hw.targets.target import Target
 
@@ -48,7 +49,7 @@ class Port(StrictRecord):
 
     name: str
     cpp_type: str
-    number_format: str
+    number_format: FormatText
     shape: tuple[int, ...]
 
     @property
@@ -79,7 +80,7 @@ class LayerType(StrictRecord):
     kind: str
     inputs: tuple[str, ...]
     arrays: tuple[str, ...]
-    result: str
+    result: FormatText
     weight: str | None = None
     bias: str | None = None
     accumulator: str | None = None
@@ -179,7 +180,7 @@ def read_project(folder: Path) -> HlsProject:
     """
     file = folder / _PROJECT_FILE
     try:
-        return HlsProject.model_validate_json(file.read_text(encoding="utf-8"))
+        return HlsProject.model_validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(f"{folder}: holds no HLS project; run the hls stage first") from error
     except ValidationError as error:

@@ -6,6 +6,7 @@ RTL and the netlist mapped from it are the same kind of thing here.
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -107,7 +108,21 @@ def read_netlist(file: Path, top: str, library: Library) -> GateNetlist:
     Raises:
         InputError: no such module, or a gate that neither library nor yosys's simple ones have.
     """
-    return _read_module(file, top, _modules(file, top)[top], {}, library)
+    with _reading(file):
+        return _read_module(file, top, _modules(file, top)[top], {}, library)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Something else where a part of a netlist should be is damage."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{file}: damaged: {type(error).__name__}: {error}; map the design anew: make synth"
+        ) from error
 
 
 def _read_module(
@@ -141,7 +156,10 @@ def _read_module(
                 f"{library.file}; map the design without it"
             )
         pins = {pin: net_of(bits[0]) for pin, bits in found["connections"].items() if bits}
-        gates.append(Gate(name, kind, pins))
+        gate = Gate(name, kind, pins)
+        if open_pins := [pin for pin in input_pins(gate, library) if pin not in pins]:
+            raise InputError(f"{file}: cell '{name}' of {top} has no pin {', '.join(open_pins)}")
+        gates.append(gate)
     names: dict[Net, list[str]] = {}
     for name, item in module["netnames"].items():
         bits = item["bits"]
@@ -184,6 +202,11 @@ def read_modules_apart(file: Path, top: str, library: Library) -> dict[str, Modu
     Raises:
         InputError: no such module, or a gate that neither library nor yosys's simple ones have.
     """
+    with _reading(file):
+        return _modules_apart(file, top, library)
+
+
+def _modules_apart(file: Path, top: str, library: Library) -> dict[str, Module]:
     modules = _modules(file, top)
     found: dict[str, Module] = {}
     pending = [(top, "")]
@@ -229,7 +252,9 @@ def mapped_netlist(folder: Path, top: str, library: Library) -> GateNetlist:
         ToolFailed: yosys cannot flatten it.
     """
     file = folder / NETLIST_JSON
-    if len(instances(_modules(file, top), top)) == 1:
+    with _reading(file):
+        is_flat = len(instances(_modules(file, top), top)) == 1
+    if is_flat:
         return read_netlist(file, top, library)
     script = [f"read_json {quoted(file.resolve())}", f"hierarchy -top {top}", *FLATTEN]
     with tempfile.TemporaryDirectory(prefix="econt-netlist-") as scratch:

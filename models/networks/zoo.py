@@ -28,9 +28,9 @@ MODEL_NAME = r"^[A-Za-z0-9][\w.+-]*$"
 _MAX_BITS = 24  # float32, in which Keras computes, holds 24-bit codes exactly
 _POOL = 2
 # far more than any encoder has, and far less than any machine holds
-_Extent = Annotated[int, Field(ge=1, le=4096)]
-_Kernel = Annotated[int, Field(ge=1, le=64)]
-_Count = Annotated[int, Field(ge=1, le=10_000_000)]
+_Extent = Annotated[int, Field(gt=0, le=4096)]
+_Kernel = Annotated[int, Field(gt=0, le=64)]
+_Count = Annotated[int, Field(gt=0, le=10_000_000)]
 _MOST_LAYERS = 64
 _YAML_LIST = Field(strict=False)  # YAML and JSON know lists only; the record holds a tuple
 

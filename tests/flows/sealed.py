@@ -9,9 +9,9 @@ from reports.catalogue import find_row
 from reports.metrics import Metric, Provenance, read_metrics
 
 
-def seal_all(build: Path, model: str, target: str = "econ_t") -> None:
+def seal_all(build: Path, model: str, target: str = "econ_t", data: Path | None = None) -> None:
     """Seal all results of a design as they are now; metrics get unit and provenance if need be."""
-    design = design_of(build, model, target)
+    design = design_of(build, model, target, data)
     for stage in STAGES:
         file = metrics_file(stage, design)
         if file.is_file():

@@ -259,6 +259,7 @@ def test_the_data_set_may_be_named(build, tmp_path):
     other = tmp_path / "elsewhere" / "nElinks_5"
     metric = Metric(name="data.distance.maxQ", value=0.5)
     write_metrics(data_layout(build, other).metrics, [metric])
+    seal_all(build, MODEL, TARGET, other)
     report = collect(build, MODEL, TARGET, other)
     assert report.summary.find("data.distance.maxQ").value == 0.5
     assert report.summary.find("data.distance.sumQ").value is None
@@ -450,6 +451,7 @@ def test_a_single_epoch_without_validation_can_be_drawn(tmp_path):
 
 def test_status_tells_what_is_done_and_what_to_run(build, capsys):
     target_layout(build, MODEL, TARGET).metrics("csim").unlink()
+    seal_all(build, MODEL, TARGET)
     assert main(["status", "--build", str(build)]) == 0
     printed = capsys.readouterr().out
     assert "emd.mean = 1.25 half pitch" in printed
@@ -458,6 +460,7 @@ def test_status_tells_what_is_done_and_what_to_run(build, capsys):
 
 def test_status_can_require_a_stage(build, capsys):
     def require(stage: str) -> int:
+        seal_all(build, MODEL, TARGET)
         return main(["status", "--build", str(build), "--require", stage])
 
     of_target = target_layout(build, MODEL, TARGET)
