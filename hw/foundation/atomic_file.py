@@ -1,6 +1,7 @@
 """Writing files so that a reader never sees half of one."""
 
 import contextlib
+import errno
 import glob
 import os
 import shutil
@@ -21,6 +22,20 @@ def _writing(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: cannot be written: {system_error(error)}") from error
 
 
+_NAMELESS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """A full disk is told when something is written, and then without the name of the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in _NAMELESS:
+            raise InputError(f"{path}: cannot be written: {system_error(error)}") from error
+        raise
+
+
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary name beside `path`; on success it becomes `path`, else it vanishes.
@@ -36,7 +51,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     _sweep(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
-        yield temporary
+        with _naming(path):
+            yield temporary
         with _writing(path):
             temporary.replace(path)
     finally:
@@ -61,7 +77,8 @@ def atomic_directory(path: Path | str) -> Iterator[Path]:
         )
     temporary.chmod(0o755)
     try:
-        yield temporary
+        with _naming(path):
+            yield temporary
         _replace_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

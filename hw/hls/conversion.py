@@ -375,7 +375,7 @@ def _conversion(target: Target, log: Path) -> Iterator[None]:
     with _chatter_to(log), _single_bits():
         try:
             yield
-        except InputError:
+        except (InputError, OSError):  # a full disk, for one, is none of the network's faults
             raise
         except Exception as error:  # hls4ml raises bare Exceptions and AssertionErrors
             raise InputError(

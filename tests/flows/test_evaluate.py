@@ -68,7 +68,7 @@ def test_figures_equal_an_independent_recomputation(trained):
     assert values["emd.occupancy.0-2.modules"] == len(low)
 
 
-def _one_picture(layout: ModelLayout) -> Gallery:
+def _one_picture(layout: ModelLayout, _metrics) -> Gallery:
     """Drawing all takes long; tests/reports/test_pictures.py does."""
     return Gallery((emd_picture(read_evaluation(layout.evaluation), MODEL),))
 

@@ -153,7 +153,7 @@ def test_results_stay_until_the_new_ones_are_complete(tmp_path):
     folder = tmp_path / "results"
     with atomic_directory(folder) as new:
         (new / "a").write_text("first")
-    with pytest.raises(OSError), atomic_directory(folder) as new:
+    with pytest.raises(InputError, match="make room"), atomic_directory(folder) as new:
         (new / "a").write_text("second")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert (folder / "a").read_text() == "first"

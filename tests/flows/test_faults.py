@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -238,24 +239,30 @@ def _reported(build: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_results_of_another_model_are_not_taken(finished, tmp_path, capsys):
-    """Another training of the same record, whose files take the places of the first one's."""
-    other = tmp_path / "build"
-    shutil.copytree(finished, other)
-    model = tiny_design.record(tmp_path)
-    assert tiny_design.train(other, model, seed="2") == 0
-    for name in ("encoder.keras", "decoder.keras", "validation.npz", "history.json",
-                 "metrics.json", "seal.json"):  # fmt: skip
-        mixed = tmp_path / f"mixed {name}"
-        shutil.copytree(finished, mixed)
-        shutil.copy2(other / NAME / "train" / name, mixed / NAME / "train" / name)
-        assert "train" in _stale(mixed), name
-        assert tiny_design.report(mixed.rename(tmp_path / "mixed")) == 1, name
-        shutil.rmtree(tmp_path / "mixed")
-    # and the other way round: a whole folder of proofs, with its seal
+@pytest.fixture(scope="module")
+def other(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another training of the same record."""
+    folder = tmp_path_factory.mktemp("other")
+    shutil.copytree(finished, folder / "build")
+    assert tiny_design.train(folder / "build", tiny_design.record(folder), seed="2") == 0
+    return folder / "build"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["encoder.keras", "decoder.keras", "validation.npz", "history.json", "metrics.json",
+     "seal.json"],
+)  # fmt: skip
+def test_files_of_another_model_are_not_taken(finished, other, damage, name):
+    damage(f"{NAME}/train/{name}", partial(shutil.copy2, other / NAME / "train" / name))
+    assert "train" in _stale(finished)
+    assert report(finished) == 1
+
+
+def test_proofs_of_another_model_are_not_taken(finished, other):
     shutil.copytree(finished / T / "csim", other / T / "csim", dirs_exist_ok=True)
     assert {"csim", "hls"} <= _stale(other)
-    capsys.readouterr()
+    assert report(other) == 1
 
 
 def test_an_own_file_of_a_built_name_is_another_target_and_model(finished, tmp_path):
@@ -275,24 +282,23 @@ def test_an_own_file_of_a_built_name_is_another_target_and_model(finished, tmp_p
 def test_a_stage_mends_what_was_damaged(finished, tmp_path, capsys):
     build, model = tmp_path / "build", tiny_design.record(tmp_path)
     shutil.copytree(finished, build)
-    netlist = build / T / "synth" / "asic" / "netlist.json"
-    before = netlist.read_bytes()
-    truncated(netlist)
-    assert of_target("timing", build, model) == 2  # refuses, and says what to do
-    assert "make synth" in capsys.readouterr().err
-    assert of_target("synth", build, model) == 0
-    assert netlist.read_bytes() == before
-    _replace(r'"area_um2": [\d.]+', '"area_um2": 1')(netlist.with_name("statistics.json"))
-    assert of_target("synth", build, model) == 0
-    area = {m.name: m.value for m in read_metrics(build / T / "synth" / "metrics.json")}
-    assert area["asic.area_um2"] > 1
     flipped(build / NAME / "train" / "decoder.keras")
     assert tiny_design.train(build, model) == 0
     assert "not as its training left it" in capsys.readouterr().out
     garbled(build / NAME / "train" / "settings.json")
     assert tiny_design.train(build, model) == 0
     assert _stale(build) == set()  # the same seed makes the same network
-    assert report(build, model) == 0
+    netlist = build / T / "synth" / "asic" / "netlist.json"
+    truncated(netlist)
+    assert of_target("timing", build, model) == 2  # refuses, and says what to do
+    assert "make synth" in capsys.readouterr().err
+    assert of_target("synth", build, model) == 0
+    _replace(r'"area_um2": [\d.]+', '"area_um2": 1')(netlist.with_name("statistics.json"))
+    assert of_target("synth", build, model) == 0
+    area = {m.name: m.value for m in read_metrics(build / T / "synth" / "metrics.json")}
+    assert area["asic.area_um2"] > 1
+    assert of_target("timing", build, model) == 0
+    assert "synth" not in _stale(build) and "timing" not in _stale(build)
 
 
 NEXT = {  # what reads a file of the stage

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw.forms import GENERATED, RECONFIGURABLE
+from hw.foundation.errors import InputError
 from models.quality.measures import EMD_UNIT, MEASURES
 from reports import catalogue
 from reports.catalogue import (
@@ -19,10 +20,11 @@ from reports.catalogue import (
     named_rows,
     names_measured_by,
     records,
+    require_sound,
     required_row,
     row_of,
 )
-from reports.metrics import Evidence
+from reports.metrics import Evidence, Metric, Provenance
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = ("hw", "models", "testbench", "reports", "flows")
@@ -160,3 +162,34 @@ def test_every_metric_record_made_by_hand_has_a_row():
                         if isinstance(name, ast.Constant) and not find_row(name.value)
                     ]
     assert unknown == []
+
+
+SOUND = Metric(
+    name="csim.mismatches", value=0, unit="vectors", evidence=Evidence.CSIM, provenance=Provenance()
+)
+
+
+def test_sound_records_are_taken() -> None:
+    proved = SOUND.model_copy(
+        update={"name": "equivalence.proved", "value": True, "unit": "", "reason": None}
+    )
+    unknown = SOUND.model_copy(update={"name": "of.another.version", "value": "anything"})
+    missing = SOUND.model_copy(update={"value": None, "reason": "no g++"})
+    require_sound([SOUND, proved, unknown, missing], "metrics.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"value": -1}, "a count is never negative"),
+        ({"value": False}, "is False, expected a number"),
+        ({"value": "none"}, "is 'none', expected a number"),
+        ({"unit": "codes"}, "is in 'codes', expected 'vectors'"),
+        ({"provenance": None}, "has no provenance"),
+        ({"name": "equivalence.proved", "value": 1, "unit": ""}, "expected true or false"),
+        ({"name": "fpga.lut", "value": -0.5, "unit": "LUT"}, "never negative"),
+    ],
+)
+def test_records_that_no_stage_writes_are_damage(changes: dict, words: str) -> None:
+    with pytest.raises(InputError, match=f"metrics.json: damaged: .*{words}"):
+        require_sound([SOUND.model_copy(update=changes)], "metrics.json")

@@ -478,3 +478,18 @@ def test_status_can_require_a_stage(build, capsys):
 def test_a_model_of_ones_own_is_found_under_its_file_name(build):
     assert model_layout(build, "mine/8x8_c8_S2_qK.yaml") == model_layout(build, MODEL)
     assert target_layout(build, MODEL, "a/b.v1.yml").folder.name == "b.v1"
+
+
+def test_a_demand_whose_proof_is_lost_stays_and_nothing_passes():
+    kept = Metric(name="csim.mismatches", value=0, unit="vectors", evidence=Evidence.CSIM)
+    lost = Metric(name="equivalence.proved", value=None, reason="netlist.json has changed since",
+                  evidence=Evidence.SYNTH, variant="generated")  # fmt: skip
+    without = judge(_summary(kept, lost), {})
+    assert [check.metric for check in without] == ["csim.mismatches"]
+    checks = judge(_summary(kept, lost), {}, lost={("equivalence.proved", "generated")})
+    found = {check.metric: check for check in checks}
+    assert found["equivalence.proved"].outcome is Outcome.NOT_MEASURED
+    assert "netlist.json" in found["equivalence.proved"].reason
+    assert "2 demands: 1 kept, 1 not measured" in describe(checks)
+    assert overall(checks, stale=True) is Outcome.NOT_MEASURED
+    assert overall(checks) is Outcome.PASS
