@@ -62,6 +62,7 @@ def run(build: Path, *more: str, name: str = "small") -> int:
     return main(["upsets", "--build", str(build), "--model", name, *OPTIONS, *more])
 
 
+@pytest.mark.slow
 def test_every_bit_is_in_the_ranked_table_and_the_metrics_tell_of_it(build, capsys):
     assert run(build) == 0
     layout = model_layout(build, "small")
@@ -82,6 +83,7 @@ def test_every_bit_is_in_the_ranked_table_and_the_metrics_tell_of_it(build, caps
     assert f"{BITS} stored bits on 12 modules" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_and_gives_the_same(build, monkeypatch):
     layout = model_layout(build, "small")
     whole = layout.upset_table.read_bytes() if layout.upset_table.exists() else None
