@@ -44,7 +44,11 @@ _VALID = "valid_out"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_design(parser, "hardware target: its Liberty file")
     parser.add_argument(
-        "--times", type=int, default=_TIMES, help="times at which each flip-flop is upset"
+        "--times",
+        type=int,
+        default=_TIMES,
+        metavar="TIMES",
+        help="times at which each flip-flop is upset",
     )
     add_or_skip(parser, "where there is no netlist or no tool, record that and succeed")
 

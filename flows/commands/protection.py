@@ -41,7 +41,7 @@ CANNOT = (ToolMissing,)
 
 _TOP = "encoder_registers"
 _WEIGHTS, _UPSET = "weights", "upset"
-_SHARES = (0.9, 0.99)
+_SHARES = (0.99,)
 _TO_TMRG = "damage_99"
 _CLOCKS = 3  # of each simulated upset
 

@@ -32,12 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--modules",
         type=int,
         default=MODULES,
+        metavar="MODULES",
         help="validation modules that each flip is measured on, spread over occupancy as all are",
     )
     parser.add_argument(
         "--memories",
         type=int,
         default=MEMORIES,
+        metavar="MEMORIES",
         help="faulty memories that are drawn at each bit error rate, each measured on "
         f"{MODULES_OF_A_MEMORY} of the modules",
     )
@@ -69,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--hours",
         type=float,
         default=RUN_HOURS,
+        metavar="HOURS",
         help="length of a run after which the damage is given",
     )
     parser.add_argument(

@@ -44,7 +44,7 @@ _Draw = tuple[str, Callable[[], Picture]]
 def report_gallery(
     layout: ModelLayout, data: DataLayout, distances: Mapping[str, float], evaluation: str | None
 ) -> Gallery:
-    """What the evaluation drew, the course of the training, and the data set.
+    """What the evaluation and the upsets stage drew, the course of the training, and the data set.
 
     Args:
         distances: of the data set's distributions to the published ones.
@@ -65,6 +65,8 @@ def report_gallery(
         ("Training", partial(_training, layout)),
         ("Occupancy and charge of the data", partial(_data, data, distances)),
     ]
+    if layout.metrics("upsets").is_file() and has_gallery(layout.upset_plots):
+        drawn += read_gallery(layout.upset_plots)
     return drawn + gather(draws)
 
 

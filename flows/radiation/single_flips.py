@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,14 +13,17 @@ from hw.foundation.arrays import read_arrays
 from hw.foundation.atomic_file import atomic_path, write_text
 from hw.foundation.errors import InputError
 from models.upsets.damage import Damage, Measure, in_order
-from models.upsets.flippable_encoder import Block, FlippableEncoder
+from models.upsets.stored_bits import Block
+
+if TYPE_CHECKING:  # Keras is slow to import
+    from models.upsets.flippable_encoder import FlippableEncoder
 
 _KEY = "key.json"
 _ARRAYS = tuple(field.name for field in fields(Damage))
 
 
 def measure_single_flips(
-    encoder: FlippableEncoder, measure: Measure, folder: Path, key: dict[str, str | int]
+    encoder: "FlippableEncoder", measure: Measure, folder: Path, key: dict[str, str | int]
 ) -> Damage:
     """The damage of all bits, in the order of `encoder.bits`.
 

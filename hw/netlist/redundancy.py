@@ -8,7 +8,7 @@ all inputs and times, whatever names and gates synthesis left.
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -90,6 +90,8 @@ class RedundantNetlist:
 
         Each copy may have gates of its own, such as that of its reset.
         """
+        if len({(register.clock, register.flip_flop.rising) for register in copies}) > 1:
+            return False
         cones = [self._nearest_behind(register.data) for register in copies]
         shared = frozenset.intersection(*cones)
         expanded: list[list[Gate]] = []
@@ -308,14 +310,3 @@ class _Following:
     def _is_agreed(self, value: int) -> bool:
         """Whether no single wrong copy changes a value."""
         return all(len({self._at(value, s) for s in some}) == 1 for some in _AGREED)
-
-
-def named_nets(netlist: GateNetlist, names: Iterable[str]) -> dict[str, Net]:
-    """The nets of these names, by name; those that there are not are left out."""
-    wanted = set(names)
-    return {
-        label: net
-        for net, labels in netlist.net_names.items()
-        for label in labels
-        if label in wanted
-    }

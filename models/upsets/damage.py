@@ -5,13 +5,17 @@ Equal latents of a module are decoded and measured once, whichever flips gave th
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from models.data.geometry import cell_distances
 from models.quality.emd import emd
-from models.upsets.flippable_encoder import Block, Codes, FlippableEncoder
+from models.upsets.stored_bits import Block, Codes
+
+if TYPE_CHECKING:  # Keras is slow to import
+    from models.upsets.flippable_encoder import FlippableEncoder
 
 Distances = npt.NDArray[np.float64]
 Decode = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
@@ -61,7 +65,7 @@ class Measure:
     """
 
     def __init__(
-        self, encoder: FlippableEncoder, calq: npt.NDArray[np.float32], decode: Decode
+        self, encoder: "FlippableEncoder", calq: npt.NDArray[np.float32], decode: Decode
     ) -> None:
         """
         Args:
@@ -134,7 +138,7 @@ def _unique_rows(
     return rows[first], inverse
 
 
-def in_order(encoder: FlippableEncoder, blocks: list[Block], found: list[Damage]) -> Damage:
+def in_order(encoder: "FlippableEncoder", blocks: list[Block], found: list[Damage]) -> Damage:
     """The damage of all bits in the order of `encoder.bits`, from that of all blocks."""
     numbers = np.concatenate([block.bits for block in blocks])
     if not np.array_equal(np.sort(numbers), np.arange(len(encoder.bits))):

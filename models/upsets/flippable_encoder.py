@@ -25,24 +25,9 @@ from models.networks.number_formats import (
     weight_formats,
     weight_parts,
 )
-from models.upsets.stored_bits import Codes, StoredBits, flipped, stored_bits
+from models.upsets.stored_bits import Block, Codes, StoredBits, flipped, stored_bits
 
 Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Block:
-    """Bits that are measured together: of one output of a layer, its bias included.
-
-    Attributes:
-        layer: name of the layer.
-        output: which of its outputs (filter, neuron or latent).
-        bits: their numbers in `FlippableEncoder.bits`.
-    """
-
-    layer: str
-    output: int
-    bits: npt.NDArray[np.int64]
 
 
 class FlippableEncoder:

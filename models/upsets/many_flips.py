@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from models.upsets.damage import Measure
-from models.upsets.flippable_encoder import FlippableEncoder
+
+if TYPE_CHECKING:  # Keras is slow to import
+    from models.upsets.flippable_encoder import FlippableEncoder
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.25, 0.5)
 """Bit error rates: the chance of each stored bit to be wrong.  0.5 is a memory of noise."""
@@ -31,7 +34,7 @@ class Sampled:
 
 
 def sample_rate(
-    encoder: FlippableEncoder,
+    encoder: "FlippableEncoder",
     measure: Measure,
     rate: float,
     *,

@@ -138,3 +138,18 @@ def stored_bits(
         layer, part = name.rsplit("/", 1)
         arrays.append(WeightArray(layer, part, formats[name], codes[name]))
     return StoredBits(tuple(arrays))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bits that are measured together: of one output of a layer, its bias included.
+
+    Attributes:
+        layer: name of the layer.
+        output: which of its outputs (filter, neuron or latent).
+        bits: their numbers in `FlippableEncoder.bits`.
+    """
+
+    layer: str
+    output: int
+    bits: npt.NDArray[np.int64]

@@ -42,7 +42,7 @@ def test_a_step_computes_with_flipped_bits_and_a_test_without(rate):
         seen = np.asarray(quantiser(layer.kernel))
         quantiser._is_training.assign(0.0)
         assert np.array_equal(seen_weights(network), plain)  # as in validation
-        batch = (np.eye(20, dtype=np.float32), np.zeros((20, 30), np.float32))
+        batch = (tf.eye(20), tf.zeros((20, 30)))
         step(batch)
         assert quantiser._is_training.numpy() == 0
     codes, after = np.rint(plain * 8).astype(int), np.rint(seen * 8).astype(int)
@@ -66,7 +66,7 @@ def test_the_loss_of_a_step_is_that_of_the_flipped_weights_and_its_gradient_stra
         assert np.allclose(gradient, 3.0)
         expected = float(tf.reduce_mean(quantiser(layer.kernel) ** 2))
         quantiser._is_training.assign(0.0)
-        batch = (np.eye(20, dtype=np.float32), np.zeros((20, 30), np.float32))
+        batch = (tf.eye(20), tf.zeros((20, 30)))
         network.reset_metrics()
         assert float(network.train_step(batch)["loss"]) == pytest.approx(expected, rel=1e-5)
         network.reset_metrics()
