@@ -21,7 +21,7 @@ from flows.layout import (
     search_layout,
 )
 from flows.search.records import TrialRecord, figures, read_record, read_records, write_record
-from flows.search.results import model_text, violations, write_results
+from flows.search.results import collect, model_text, violations, write_results
 from flows.search.space import SearchSpace, short_key, value_text
 from flows.search.stopping import Curve, StopRule, bit_operations
 from flows.search.study import Asked, Study, only_driver
@@ -42,6 +42,7 @@ from reports.search import SearchReport
 
 _LOOK_S = 5.0  # between two looks at the workers
 _SIGN_OF_LIFE_S = 60.0
+_BETWEEN_PAGES_S = 60.0  # between two writings of the results, which take seconds
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,12 @@ class _Driver:
         self._study = Study(layout.study, space)
         self._stages = stages_of(space.measured)
         self._records = read_records(layout, len(self._study))
-        self._begun = time.monotonic()
+        self._begun = self._written = time.monotonic()
         self._ended_now: list[float] = []  # seconds of the trials that ended in this run
 
     def write(self) -> SearchReport:
         """Write the results as they are."""
+        self._written = time.monotonic()
         self._records.sort(key=lambda record: record.number)
         return write_results(self._layout, self._space, self._records)
 
@@ -245,7 +247,9 @@ class _Driver:
         write_record(self._layout.trial(record.number), record)
         self._records.append(record)
         self._tell(record)
-        self._print_end(record, self.write())
+        if time.monotonic() - self._written > _BETWEEN_PAGES_S:
+            self.write()
+        self._print_end(record, collect(self._layout, self._space, self._records))
 
     def _tell(self, record: TrialRecord) -> None:
         if record.is_complete:

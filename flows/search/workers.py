@@ -104,7 +104,7 @@ def workers_of(
                 threads_per_worker=1,
                 processes=True,
                 host=_LOOPBACK,
-                dashboard_address=None,
+                dashboard_address=f"{_LOOPBACK}:0",
                 memory_limit=0,  # the stages are processes of their own, which Dask does not see
                 silence_logs=logging.CRITICAL,
             ) as local,

@@ -31,10 +31,14 @@ def search_picture(report: SearchReport) -> str:
         FigureCanvasSVG(figure).print_svg(document, metadata={"Date": None})
     svg = document.getvalue()
     svg = svg[svg.index("<svg") :]
-    for trial in report.trials:
+    for trial in _drawn(report):
         title = f"<title>{escape(_title(report, trial))}</title>"
         svg = svg.replace(f'<g id="{_identity(trial)}">', f'<g id="{_identity(trial)}">{title}')
     return re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)  # as wide as its place
+
+
+def _drawn(report: SearchReport) -> list[SearchedDesign]:
+    return [t for t in report.trials if t.ending == "complete" and report.point(t) is not None]
 
 
 def _identity(trial: SearchedDesign) -> str:
@@ -54,7 +58,7 @@ def _draw(figure: Figure, report: SearchReport) -> None:
     quality, cost = report.objectives[0], report.objectives[-1]
     front = report.front
     on_front = {trial.number for trial in front}
-    shown = [t for t in report.trials if report.point(t) is not None and t.ending == "complete"]
+    shown = _drawn(report)
     for trial in shown:
         beaten = trial.number not in on_front
         colour = GREY if not trial.keeps else BLUE if beaten else RED
