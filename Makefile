@@ -16,6 +16,8 @@ REPORT  ?=## options of make report, such as --junit FILE or --skipPlot
 VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
 COMPARE ?=## options of make compare, such as --fail-on-regression or --all
 MODELS  ?=## models for compare, comma between them; the first is the base
+SPACE   ?= hard_wired## search space (flows/search/spaces/*.yaml), or a path to such a YAML file
+SEARCH  ?=## options of make search, such as --minutes 60, --trials 50 or --scheduler tcp://host:8786
 BUILD   ?= build## folder for all results
 PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
 PY    := .venv/bin/python
@@ -43,13 +45,13 @@ OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-re
 OF_CHIP   := $(foreach form,reconfigurable chip chip-tripled,synth-$(form) timing-$(form) equivalence-$(form))
 DESIGN    := --build $(BUILD) --model $(MODEL) --target $(TARGET)
 # stages run side by side, two at a time; what has been asked to be removed goes first, alone
-STAGES := $(filter-out help doctor status runtimes environment compare lint bench conformance test% clean% distclean .venv/%,$(or $(MAKECMDGOALS),all))
+STAGES := $(filter-out help doctor status runtimes environment compare lint bench conformance search test% clean% distclean .venv/%,$(or $(MAKECMDGOALS),all))
 ifneq ($(filter clean% distclean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 else ifneq ($(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,$(STAGES)),)
 MAKEFLAGS += -j2
 endif
-.PHONY: all help doctor status runtimes environment data train $(OF_MODEL) $(OF_TARGET) $(OF_CHIP) vendor report compare
+.PHONY: all help doctor status runtimes environment data train $(OF_MODEL) $(OF_TARGET) $(OF_CHIP) vendor report compare search
 .PHONY: test test-rtl test-fast test-faults test-random lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 help:  ## list targets and variables
@@ -143,6 +145,8 @@ report: $(D)/metrics.json $(patsubst %,$(M)/%/metrics.json,evaluate flops) $(pat
 	$(FLOWS) report $(DESIGN) $(if $(DATA),--data $(DATA)) $(REPORT)
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
 	$(FLOWS) compare --build $(BUILD) --models '$(MODELS)' --target $(TARGET) --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))' $(COMPARE)
+search: .venv/.installed  ## search SPACE for networks, training and synthesis in the loop (an hour; goes on where it was)
+	$(FLOWS) search --build $(BUILD) $(SPACE) $(SEARCH)
 status: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA))  ## which stages of MODEL on TARGET are done
 runtimes: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA)) --runtimes  ## how long each stage took when it last ran
 # --- checks ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ OTHER_COMMANDS = {
     "import": "take a foreign Keras/QKeras encoder through the whole flow",
     "quality": "the distance of a model and of the chip's other algorithms on any module data",
     "decoder": "train a new decoder for an encoder that stays as it is",
+    "search": "search for networks with training and synthesis in the loop",
     "report": "collect all metrics in summary.json, report.md and report.html",
     "compare": "compare designs by summary.json: table, Markdown, overlays",
     "status": "say which stages of a design are done",

@@ -184,6 +184,53 @@ class TargetLayout:
     html = _Below("report.html")
 
 
+@dataclass(frozen=True)
+class SearchLayout:
+    """Files of one search for networks under `<build>/search/<space>/`."""
+
+    folder: Path
+    lock = _Below(".lock")  # held by the driver, the only one that touches the study
+    settings = _Below("space.json")  # the search space as it was when the search began
+    study = _Below("study.journal")  # Optuna's storage
+    data = _Below("data")  # what the making of the data printed
+    designs = _Below("designs")  # a build folder: the data, and the model of each trial
+    front = _Below("front")  # a YAML file of each model of the front
+    trials = _Below("trials.json")
+    table = _Below("front.csv")
+    markdown = _Below("report.md")
+    html = _Below("report.html")
+
+    def trial(self, number: int) -> "TrialLayout":
+        place = f"{number:04d}"
+        return TrialLayout(self.folder / "trials" / place, f"{self.folder.name}-{place}")
+
+
+@dataclass(frozen=True)
+class TrialLayout:
+    """Files of one trial of a search.
+
+    Attributes:
+        folder: `<build>/search/<space>/trials/<number>`.
+        name: of its model.
+    """
+
+    folder: Path
+    name: str
+    record = _Below("trial.json")  # how it ended
+    log = _Below("log.txt")  # what its stages printed
+    lock = _Below(".lock")  # held by the stage that runs
+
+    @property
+    def model(self) -> Path:
+        """Its model as a YAML file."""
+        return self.folder / f"{self.name}.yaml"
+
+
+def search_layout(build: Path, space: str) -> SearchLayout:
+    """Layout of the search of that space."""
+    return SearchLayout(build / "search" / _folder_name(space))
+
+
 def data_layout(build: Path, data: Path | None) -> DataLayout:
     """Layout of the data set at `data`, or of the generated one where it is None.
 

