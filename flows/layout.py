@@ -21,10 +21,10 @@ GENERATED_DATA = "generated"
 """Name of the data set that the data stage generates."""
 
 TAKEN_NAMES = frozenset(
-    {"data", "compare", "plots", "block", "checkpoint"}
-    | {"train", "emd-cnn", "evaluate", "flops", "graph"}
+    {"data", "compare", "search", "plots", "block", "checkpoint"}
+    | {"train", "emd-cnn", "evaluate", "flops", "upsets", "graph"}
     | {"hls", "csim", "rtl", "rtlsim", "synth", "timing", "gatesim", "equivalence", "ecp5"}
-    | {"vendor"}
+    | {"gateupsets", "protection", "vendor"}
 )
 """What models, targets and data sets cannot be called: folders of that name hold other things."""
 
@@ -228,7 +228,7 @@ class TrialLayout:
 
 def search_layout(build: Path, space: str) -> SearchLayout:
     """Layout of the search of that space."""
-    return SearchLayout(build / "search" / _folder_name(space))
+    return SearchLayout(build / "search" / _folder_name(space, "space"))
 
 
 def data_layout(build: Path, data: Path | None) -> DataLayout:
