@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from flows.artefacts.netlists import liberty_file
@@ -170,14 +170,13 @@ def _reaching(netlist: GateNetlist, count: int, only: Kept | None = None) -> int
 def _without_voter(netlist: GateNetlist, voted: Net, copy: Net) -> GateNetlist:
     """The netlist in which one copy stands in place of the vote."""
     voter = netlist.drivers[voted]
-    buffer = next(
-        (name, logic)
+    kind, source, result = next(
+        (name, next(iter(logic.inputs)), pin)
         for name, logic in sorted(netlist.library.gates.items())
-        if len(logic.inputs) == 1 and (False, True) in logic.truth_tables.values()
+        for pin, table in logic.truth_tables.items()
+        if table == (False, True)
     )
-    (source,), (result,) = buffer[1].inputs, buffer[1].outputs
-    pins = {source: copy, result: voted}
-    return replace(netlist.with_gate(Gate(voter.name, buffer[0], pins)))
+    return netlist.with_gate(Gate(voter.name, kind, {source: copy, result: voted}))
 
 
 # --- files ----------------------------------------------------------------------------------------

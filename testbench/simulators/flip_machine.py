@@ -168,15 +168,21 @@ class FlipMachine:
         """What a cell computes, of the integer with all bits set and its inputs."""
         if kind not in self._functions:
             cell = self._netlist.library.gates[kind]
+            # the place of each of the cell's nets in a list of values
+            place = {net: at for at, net in enumerate((ZERO, ONE, *cell.inputs.values()))}
+            program = []
+            for gate in cell.gates:
+                simple = SIMPLE_GATES[gate.kind]
+                operands = [place[gate.pins[pin]] for pin in simple.inputs]
+                program.append((simple.function, operands))
+                place[gate.pins["Y"]] = len(place)
+            results = [place[net] for net in cell.outputs.values()]
 
             def compute(every: int, *inputs: int) -> tuple[int, ...]:
-                values = {ZERO: 0, ONE: every}
-                values |= dict(zip(cell.inputs.values(), inputs, strict=True))
-                for gate in cell.gates:
-                    simple = SIMPLE_GATES[gate.kind]
-                    operands = [values[gate.pins[pin]] for pin in simple.inputs]
-                    values[gate.pins["Y"]] = simple.function(every, *operands)
-                return tuple(values[net] for net in cell.outputs.values())
+                values = [0, every, *inputs]
+                for function, operands in program:
+                    values.append(function(every, *[values[at] for at in operands]))
+                return tuple([values[at] for at in results])
 
             self._functions[kind] = compute
         return self._functions[kind]

@@ -13,8 +13,9 @@ from hw.netlist.simple_gates import ONE, Gate
 from hw.open_tools.verilog_design import VerilogDesign
 from hw.rtl import sources
 from hw.synthesis.asic import nangate45, read_library, synthesise_asic
+from testbench.simulators.flip_machine import FlipMachine
 from testbench.simulators.gate_machine import GateMachine
-from testbench.simulators.gatesim import simulate
+from testbench.simulators.gatesim import inputs_of_vectors, simulate, states_after
 from testbench.simulators.rtlsim import DataPort, Feed, Idle, Read, RtlDesign, Upset, Write
 
 TOP, BASE = "weighted", 0x10
@@ -87,6 +88,25 @@ class TestBus:
         assert ran.reads.tolist() == bytes_read
         assert (ran.latency, ran.initiation_interval, len(ran.upsets)) == (3, 1, 0)
         assert ran.fed[0] == 4 and sum(done) == len(expected)  # after the four writes
+
+    def test_another_simulation_goes_on_from_the_states_that_were_left(self, weighted):
+        rng = np.random.default_rng(3)
+        x = rng.integers(0, 256, (20, 1))
+        loaded = [Write([(BASE + 1, -7 & 0x3F)]), Feed(x[:6])]
+        states = list(states_after(weighted, DESIGN, [loaded, [Feed(x[6:10])]]))
+        for state, start in zip(states, (6, 10), strict=True):
+            inputs = inputs_of_vectors(weighted, DESIGN, x[start : start + 6])
+            seen = []
+
+            def note(_, clock, values, seen=seen):
+                bits = [values[net] >> 1 & 1 for net in weighted.outputs["product"]]  # no flip
+                seen.append(sum(bit << i for i, bit in enumerate(bits)))
+
+            FlipMachine(weighted).effects(
+                state, inputs, weighted.registers[:1], ports=("product",), seen=note
+            )
+            expected = (x[start - 3 : start + 3, 0] * -7 >> 5) & 0x1FF
+            assert seen == expected.tolist()
 
     def test_a_register_bit_that_is_stuck_is_seen(self, weighted):
         steps, expected, bytes_read = _steps(1)
