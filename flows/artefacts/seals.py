@@ -225,6 +225,12 @@ def write_results(
     _write_seal(file.with_name(SEAL), stage, design, read, wrote)
 
 
+def discard_results(stage: Stage, design: DesignLayout) -> None:
+    """Remove metrics and seal of a stage that is about to destroy what they are of."""
+    for file in (metrics_file(stage, design), metrics_file(stage, design).with_name(SEAL)):
+        file.unlink(missing_ok=True)
+
+
 def write_staged_results(
     stage: Stage, design: DesignLayout, folder: Path, metrics: list[Metric], read: Hashes | None
 ) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 from flows.artefacts.chip_block import make_block
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.hls_project import for_hls4ml
+from flows.artefacts.seals import discard_results
 from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
 from flows.layout import DesignLayout, TargetLayout
 from flows.provenance import file_hash
-from flows.stages import Stage
+from flows.stages import BY_NAME, Stage
 from hw.foundation.fixed_point import parse_format
 from hw.hls.conversion import HlsProject, NoFixedPoint, convert, write_layer_types
 from hw.targets.target import load_target, target_names
@@ -48,7 +49,7 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     )
     write_layer_types(layout.hls_types, project.layers)
     shutil.rmtree(layout.block, ignore_errors=True)  # nothing may be taken for this encoder's
-    layout.metrics("vendor").unlink(missing_ok=True)
+    discard_results(BY_NAME["vendor"], design)
     block = (make_block(target, layout),) if has_chip_arithmetic(encoder) else ()
     widest = max(parse_format(layer.result).width for layer in project.layers)
     return Found(

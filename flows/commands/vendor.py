@@ -12,7 +12,7 @@ import numpy as np
 
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.hls_project import hls_project
-from flows.artefacts.seals import read_now, write_results
+from flows.artefacts.seals import discard_results, read_now, write_results
 from flows.artefacts.stimulus import vector_groups
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
     runs = plan(layout.hls, project.target, request)
     block = plan_block(layout.block) if layout.block.is_dir() else []
 
+    discard_results(stage, design)
     vectors = None
     if request.cosim:
         vectors = _vectors(design.model, project, arguments.vectors, arguments.seed)

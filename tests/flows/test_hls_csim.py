@@ -544,13 +544,18 @@ def test_the_same_encoder_gives_the_same_files(design: Design) -> None:
         assert filecmp.cmp(before / path, design.files.hls / path, shallow=False), path
 
 
-def test_a_failed_conversion_leaves_nothing_of_the_last_one(design: Design) -> None:
+def test_a_failed_conversion_keeps_the_last_project_and_its_results_count_no_more(
+    design: Design, capsys: pytest.CaptureFixture[str]
+) -> None:
     encoder = model_layout(design.build, design.model).network("encoder")
+    before = read_project(design.files.hls)
     encoder.write_bytes(b"no model")
     assert design.step("hls") == 2
-    assert not design.files.hls.exists()
-    assert not design.files.hls_types.exists()
-    assert not design.files.metrics("hls").exists()
+    assert read_project(design.files.hls) == before
+    capsys.readouterr()
+    arguments = ["--build", str(design.build), "--model", design.model, "--require", "hls"]
+    assert main(["status", *arguments]) == 1
+    assert "encoder.keras has changed since" in capsys.readouterr().err
 
 
 def test_a_damaged_project_record_is_told(design: Design) -> None:

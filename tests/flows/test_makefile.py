@@ -1,13 +1,17 @@
 """The Makefile as a user meets it: help, settings that force a rebuild, clear early errors."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 from flows.__main__ import main
+from flows.artefacts.seals import metrics_file
 from flows.artefacts.settings import NewDecoderSettings
-from flows.layout import model_layout
+from flows.artefacts.stage_results import design_of
+from flows.layout import model_layout, target_layout
 from flows.stages import STAGES, Scope
+from tests.flows.sealed import seal_all
 from tests.flows.trained import trained_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -15,8 +19,14 @@ VARIABLES = ("MODEL", "TARGET", "DATA", "EPOCHS", "EVENTS", "VECTORS", "SEED", "
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
     return subprocess.run(
-        ["make", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+        ["make", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -116,3 +126,43 @@ def test_an_unfit_python_is_named_with_the_remedy(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "Python 3.11 to 3.13" in done.stderr
     assert "Python 3.9.0" in done.stderr
+
+
+def test_make_goes_by_content_too_whatever_the_date(tmp_path: Path) -> None:
+    """Stand-ins for all results, younger than what they are made of, and then one older change."""
+    build = tmp_path / "build"
+    model = "8x8_c8_S2_qK"
+
+    def plan() -> set[str]:
+        done = make("-n", "report", f"BUILD={build}")
+        assert done.returncode == 0, done.stderr
+        return set(re.findall(r"-m flows ([\w-]+)", done.stdout)) - {"report"}
+
+    assert {"data", "train", "csim", "equivalence"} <= plan()  # which leaves the stamps of settings
+    layout, target = model_layout(build, model), target_layout(build, model, "econ_t")
+    weights = target.hls / "firmware" / "weights" / "w3.h"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("{1, 2}")
+    layout.train.mkdir()
+    layout.settings.write_text(trained_settings().to_json())
+    for stage in STAGES:
+        if stage.scope is not Scope.FORM:
+            file = metrics_file(stage, design_of(build, model, "econ_t"))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("[]")
+    seal_all(build, model)
+    assert plan() == set()
+    before = weights.stat().st_mtime
+    weights.write_text("{1, 3}")
+    os.utime(weights, (before - 1e6, before - 1e6))
+    changed = plan()
+    assert {"hls", "csim", "rtl", "rtlsim"} <= changed
+    assert not {"data", "train", "evaluate", "flops"} & changed
+    weights.write_text("{1, 2}")
+    assert plan() == set()
+    layout.metrics("flops").write_text("damaged")
+    assert plan() == {"flops"}
+    own = tmp_path / f"{model}.yaml"
+    own.write_text((PROJECT / "models" / "zoo" / f"{model}.yaml").read_text().replace("8,", "4,"))
+    os.utime(own, (1e9, 1e9))
+    assert "flows train" in make("-n", "train", f"BUILD={build}", f"MODEL={own}").stdout
