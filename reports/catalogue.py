@@ -238,6 +238,8 @@ _ROWS: tuple[Row, ...] = (
         Row("csim.mismatches", "vectors", _LOWER, "Vectors that differ",
             form_row="Vectors that differ", levels=_CSIM, promised=True, demand=_ZERO_ALWAYS),
         Row("csim.mismatching_codes", "codes", _LOWER, "Codes that differ"),
+        Row("keras.rounded_vectors", "vectors", None,
+            "Of these: Keras rounds, in float32, to another code", judged=False),
         Row("csim.vectors_per_second", "vectors/s", _HIGHER, "Speed of the C-simulation",
             judged=False),
         Row("csim.golden.vectors", "vectors", None, "Golden vectors compared, C++", judged=False),

@@ -8,15 +8,14 @@ from flows.artefacts.validation import read_validation
 from flows.command_line.progress import progress
 from flows.layout import ModelLayout
 from hw.foundation.arrays import read_arrays
-from hw.foundation.errors import CheckFailed
-from hw.foundation.fixed_point import FixedFormat
-from hw.hls.conversion import NoFixedPoint
+from hw.foundation.errors import InputError
+from hw.foundation.integer_network import IntegerNetwork
 from testbench.stimulus import directed_images
 from testbench.vectors import Reference, VectorGroup, evenly_spaced, module_group, reference
 
 
 def vector_groups(
-    of_model: ModelLayout, encoder: Any, vectors: int, seed: int
+    of_model: ModelLayout, network: IntegerNetwork, vectors: int, seed: int
 ) -> list[VectorGroup]:
     """The vectors of a comparison: directed, golden where there are any, and modules.
 
@@ -24,14 +23,9 @@ def vector_groups(
         vectors: modules, those of the validation first, evenly spaced over all.
 
     Raises:
-        NoFixedPoint: the encoder's input is not quantised.
         InputError: a file of the model is missing or damaged.
     """
-    from models.networks.number_formats import input_format
-
-    number = input_format(encoder)
-    if number is None:
-        raise NoFixedPoint("the encoder's input is not quantised")
+    number = network.inputs[0].number
     validation = read_validation(of_model)
     names, images = directed_images(validation.arrangement, number, seed)
     groups = [VectorGroup("directed", images, names)]
@@ -63,17 +57,19 @@ def _golden(file: Path) -> VectorGroup:
 
 
 def expected_codes(
-    encoder: Any, groups: Sequence[VectorGroup], output_format: FixedFormat, total: int
+    network: IntegerNetwork, encoder: Any, groups: Sequence[VectorGroup], total: int
 ) -> Reference:
-    """The codes that a design with this output format should give for `total` vectors.
+    """The codes that every form of the network must give for `total` vectors.
+
+    Args:
+        encoder: the Keras network that `network` was read from.
 
     Raises:
-        CheckFailed: the encoder's outputs have no integer codes.
+        CheckFailed: Keras gives other outputs, and not for rounding.
+        InputError: known outputs have no integer codes.
     """
     try:
-        with progress("Keras", total) as advance:
-            return reference(encoder, groups, output_format, advance)
+        with progress("exact arithmetic, and Keras", total) as advance:
+            return reference(network, encoder, groups, advance)
     except ValueError as error:
-        raise CheckFailed(
-            f"the encoder's outputs have no integer codes: {error}; quantise its output"
-        ) from error
+        raise InputError(f"the known outputs have no integer codes: {error}") from error
