@@ -36,6 +36,7 @@ class Stage:
         records: the metrics that it writes whether measured or not, all at its evidence level.
         key_figures: the first of these that it measured is shown by `status`.
         promised: a report names its `records`, with the reason, even where it is not done.
+        modules_only: only an encoder of calorimeter modules can go through it.
         chip_only: only an encoder in the ECON-T's arithmetic can go through it.
         reported: a report on a design speaks of it.
         beside: it also measures the plain model that the model's record names beside it.
@@ -52,6 +53,7 @@ class Stage:
     records: tuple[str, ...] = ()
     key_figures: tuple[str, ...] = ()
     promised: bool = False
+    modules_only: bool = False
     chip_only: bool = False
     reported: bool = True
     beside: bool = False
@@ -63,13 +65,14 @@ _D, _M, _T, _F = Scope  # one letter each, so that a stage stays one row of the 
 # fmt: off
 STAGES = (
     Stage("data", "generate module data, or inspect given data, against the real one", _D, "data",
+          modules_only=True,
           key_figures=("data.modules", "data.distance.occ_all")),
     Stage("train", "train models of the zoo on module data", _M, "train",
           needs=("data",), key_figures=("train.val_loss", "golden.mismatches")),
     Stage("emd-cnn", "teach a network the earth mover's distance, for use as a loss", _M, "emd_cnn",
           needs=("train",), reported=False),
     Stage("evaluate", "measure compression quality on the validation modules", _M, "evaluate",
-          needs=("train",), key_figures=("emd.mean",), beside=True),
+          needs=("train",), key_figures=("emd.mean",), beside=True, modules_only=True),
     Stage("flops", "count FLOPs, MACs, BOPs, parameters and weight bits", _M, "flops",
           needs=("train",), key_figures=("flops.total",)),
     Stage("graph", "write the networks as TensorFlow graphs, SavedModels and ONNX", _M, "graph",

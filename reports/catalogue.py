@@ -231,6 +231,8 @@ _ROWS: tuple[Row, ...] = (
     *_measured_by("train", ACCURACY,
         Row("golden.vectors", "vectors", None, "Golden vectors compared, Keras", judged=False),
         Row("golden.mismatches", "vectors", _LOWER, "Golden vectors that differ, Keras"),
+        Row("decisions.vectors", "vectors", None, "Vectors of known class", judged=False),
+        Row("decisions.correct", "vectors", _HIGHER, "Of these: decided as given"),
     ),
     *_measured_by("csim", ACCURACY,
         Row("csim.vectors", "vectors", None, "Vectors compared, C++ against Keras",
@@ -260,6 +262,8 @@ _ROWS: tuple[Row, ...] = (
         Row("csim.vectors.validation", "vectors", None, "Of these: validation modules"),
         Row("csim.vectors.generated", "vectors", None, "Of these: generated modules"),
         Row("csim.vectors.golden", "vectors", None, "Of these: golden"),
+        Row("csim.vectors.given", "vectors", None, "Of these: given with the network"),
+        Row("csim.vectors.random", "vectors", None, "Of these: random"),
     ),
     *_measured_by("vendor", ACCURACY,
         Row("cosim.passed", "", _HIGHER, "C/RTL co-simulation passed", demand=_YES_WHERE_DONE),
@@ -411,6 +415,7 @@ _ROWS: tuple[Row, ...] = (
     ))),
     *_measured_by("train", DATA, *_not_judged((
         Row("validation.modules", "modules", None, "Validation modules"),
+        Row("validation.vectors", "vectors", None, "Input vectors given with the network"),
         Row("validation.constant_latents", "latents", _LOWER, "Latents that never change"),
     ))),
     *_measured_by("train", TRAINING, *_not_judged((

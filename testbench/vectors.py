@@ -25,7 +25,8 @@ class VectorGroup:
     """Vectors of one kind.
 
     Attributes:
-        kind: `directed`, `golden`, `validation` or `generated`.
+        kind: `directed`, `golden`, `validation` or `generated` modules, `given` or `random`
+            vectors of a network of any purpose.
         images: what the network reads, shape (n, ...), float32.
         origins: a name for each of them.
         latents: the expected outputs (n, latents) where they are known; else the network in

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from flows.artefacts.stage_results import design_of, remedy, result, stages_of
+from flows.artefacts.stage_results import design_of, remedy, result, stages_of, task_of
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
 from flows.command_line.options import add_design
@@ -113,14 +113,19 @@ def collect(
         for m in metrics
         if m.name.startswith("data.distance.") and isinstance(m.value, float | int)
     }
-    undone = states["evaluate"].undone
+    about_modules = task_of(design).about_modules
+    gallery = None
+    if not skip_plot and about_modules:
+        undone = states["evaluate"].undone
+        gallery = report_gallery(of_model, of_data, distances, undone)
     return compose(
         summary,
         description=demanded.description,
         budgets=demanded.budgets,
         stages=list(states.values()),
         layers=[] if hls_is_stale else _layers(of_target),
-        gallery=None if skip_plot else report_gallery(of_model, of_data, distances, undone),
+        gallery=gallery,
+        published=None if about_modules else (),
     )
 
 

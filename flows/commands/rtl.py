@@ -8,6 +8,7 @@ import time
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.generated_rtl import module_wiring
 from flows.artefacts.hls_project import hls_project, network_in_integers
+from flows.artefacts.settings import read_settings
 from flows.artefacts.validation import read_validation
 from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
@@ -74,7 +75,9 @@ def _generate(design: DesignLayout, target: Target) -> GeneratedRtl:
 
 
 def _wiring(of_model: ModelLayout, target: Target, network: IntegerNetwork) -> Wiring:
-    if target.rtl.inputs == "image":
+    settings = read_settings(of_model)
+    of_modules = settings is not None and settings.task.about_modules
+    if target.rtl.inputs == "image" or not of_modules:
         return straight_wiring(network.input_size)
     validation = read_validation(of_model)
     return module_wiring(validation.arrangement, validation.normalisation)

@@ -279,8 +279,21 @@ def _scaling(operation: Scale, x: Variables) -> Variables:
 
 
 def _times(v: Any, factor: float) -> Any:
-    parts = [v * part for part in _short_parts(factor)]
-    return _balanced_sum(parts) if len(parts) > 1 else parts[0]
+    """A product as a sum of shifted numbers, one for each digit of the factor that is not zero."""
+    digits = [v * digit for digit in _signed_digits(factor)]
+    return _balanced_sum(digits) if digits else _constant(0.0)
+
+
+def _signed_digits(value: float) -> list[float]:
+    """Powers of two, and their negatives, as few as can be, whose sum is `value`."""
+    digits = []
+    while value:
+        lowest = math.copysign(_lowest_bit(value), value)
+        # a run of ones is one power of two less another
+        digit = lowest if value / lowest % 4 == 1 else -lowest
+        digits.append(digit)
+        value -= digit
+    return digits
 
 
 def _offset(v: Any, offset: float) -> Any:

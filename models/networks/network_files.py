@@ -177,12 +177,19 @@ def _build(text: str | bytes, path: Path) -> keras.Model:
     config.pop("compile_config", None)
     if config.get("class_name") == "Sequential" and isinstance(config.get("config"), list):
         config["config"] = {"layers": config["config"]}  # as Keras before 2.2.3 wrote it
-    config = _without_fault_keys(config)
+    try:
+        config = _without_fault_keys(config)
+    except RecursionError as error:
+        raise InputError(_too_deep(path)) from error
     _check(config, path)
     try:
         return keras.models.model_from_json(json.dumps(config), custom_objects=custom_objects())
     except Exception as error:
         raise InputError(f"{path}: Keras cannot build it: {_cause(error)}") from error
+
+
+def _too_deep(path: Path) -> str:
+    return f"{path}: nested too deeply for a description of a network"
 
 
 def _without_fault_keys(node: Any) -> Any:
@@ -225,7 +232,7 @@ def _check(config: dict[str, Any], path: Path) -> None:
     try:
         _check_node(config, "model", path)
     except RecursionError as error:
-        raise InputError(f"{path}: nested too deeply for a description of a network") from error
+        raise InputError(_too_deep(path)) from error
 
 
 def _check_node(node: Any, layer: str, path: Path) -> None:
