@@ -5,8 +5,9 @@ in the accumulator's format, the sum is cast to the result's, with their roundin
 modes.  The logic is alkaid's, which shares and balances the adders.
 """
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -29,6 +30,7 @@ from hw.foundation.integer_network import (
     Scale,
     Transpose,
     WeightedSum,
+    lowest_bit,
     windows,
 )
 
@@ -37,13 +39,18 @@ Variables = npt.NDArray[np.object_]
 """alkaid's variables: FVariable in an ndarray of the shape that the network gives them."""
 
 _DEVICE = (1, 1, -1)  # cost and delay of an adder in alkaid's units: look-up tables, ns
-_CONSTANT_BITS = 22  # alkaid handles them in single precision; longer ones are made of parts
+_CONSTANT_BITS = 22  # of weights, which alkaid takes in single precision: longer ones are sums
+_LONGEST_CONSTANT = 31  # bits that alkaid keeps of a number that is added
 _WRAP = 3  # opcode of alkaid's quantisers
 _SUMS = {"binary_lut": False}  # its tables of one-bit inputs do not take signed ones
 
 
 class NoLogic(InputError):
     """No logic can be made of a layer, or of a number format of it."""
+
+
+class _TooLong(NoLogic):
+    """A constant that is added has more digits than can be kept."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,11 @@ def network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
     Raises:
         NoLogic: an operation that cannot be built; names the network's layer.
     """
+    with _exact_constants():
+        return _network_logic(network, wiring)
+
+
+def _network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
     from alkaid.trace import FVArray
 
     numbers = [
@@ -118,7 +130,6 @@ def network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
     port = FVArray.from_lhs(*ends, hwconf=_DEVICE)
     shown = _with_zero(np.asarray(port))[wiring.element]
     values: dict[str, Variables] = {}
-    formats: dict[str, FixedFormat] = {}
     start = 0
     for operation in network.operations:
         if isinstance(operation, Input):
@@ -126,9 +137,11 @@ def network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
             found, start = _cast(shown[start:end], operation.number), end
         else:
             sources = [values[name] for name in operation.sources]
-            found = _build(operation, sources, [formats[name] for name in operation.sources])
+            try:
+                found = _build(operation, sources)
+            except _TooLong as error:
+                raise NoLogic(f"layer '{operation.layer}': {error}") from error
         values[operation.name] = found.reshape(operation.shape)
-        formats[operation.name] = operation.number
     outputs = values[network.output].ravel()
     return NetworkLogic(
         _traced(port, outputs),
@@ -138,6 +151,36 @@ def network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
         wiring.count,
         len(outputs),
     )
+
+
+@contextlib.contextmanager
+def _exact_constants() -> Iterator[None]:
+    """Have constants of up to 31 digits exact, and longer ones refused: alkaid 0.8.2 finds their
+    lowest bit in single precision, and cuts off what does not fit 32 bits."""
+    from alkaid.trace import affine_interval, fixed_variable, fixed_variable_array, tracer
+    from alkaid.trace.passes import canon
+
+    theirs = fixed_variable.get_lsb_loc
+    add = fixed_variable.FVariable._const_add
+
+    def lowest(value: float) -> int:
+        return -lowest_bit(float(value)) if value else int(theirs(0.0))
+
+    def checked(variable: Any, other: float | None) -> Any:
+        digits = abs(float(other or 0))
+        if digits and math.log2(digits) + lowest_bit(digits) >= _LONGEST_CONSTANT:
+            raise _TooLong(
+                f"its constant {float(other or 0):.9g}, has more than "
+                f"{_LONGEST_CONSTANT} binary digits, for which no exact logic can be made; take "
+                "biases of fewer bits, or a coarser format for what is added to them"
+            )
+        return add(variable, other)
+
+    with contextlib.ExitStack() as stack:
+        for module in (affine_interval, fixed_variable, fixed_variable_array, tracer, canon):
+            stack.enter_context(mock.patch.object(module, "get_lsb_loc", lowest))
+        stack.enter_context(mock.patch.object(fixed_variable.FVariable, "_const_add", checked))
+        yield
 
 
 def common_format(numbers: Sequence[FixedFormat]) -> FixedFormat:
@@ -191,9 +234,7 @@ def _signs_unshifted(logic: Any) -> Any:
 
 
 # --- operations ----------------------------------------------------------------------------------
-def _build(
-    operation: Operation, sources: Sequence[Variables], formats: Sequence[FixedFormat]
-) -> Variables:
+def _build(operation: Operation, sources: Sequence[Variables]) -> Variables:
     x, number = sources[0], operation.number
     match operation:
         case WeightedSum():
@@ -272,7 +313,7 @@ def _scaling(operation: Scale, x: Variables) -> Variables:
         for part in (operation.factor, operation.offset)
     )
     scaled = [
-        _offset(_times(v, float(factor)), float(offset))
+        _times(v, float(factor)) + float(offset)
         for v, factor, offset in zip(x.ravel(), factors, offsets, strict=True)
     ]
     return _cast(_array(scaled), operation.number)
@@ -296,25 +337,6 @@ def _signed_digits(value: float) -> list[float]:
     return digits
 
 
-def _offset(v: Any, offset: float) -> Any:
-    for part in _short_parts(offset):
-        v = v + part
-    return v
-
-
-def _short_parts(value: float) -> list[float]:
-    """Numbers of few digits whose sum is `value`."""
-    if value == 0:
-        return [0.0]
-    parts = []
-    while value:
-        unit = 2.0 ** (math.floor(math.log2(abs(value))) + 1 - _CONSTANT_BITS)
-        part = math.trunc(value / unit) * unit
-        parts.append(part)
-        value -= part
-    return parts
-
-
 # --- arithmetic ----------------------------------------------------------------------------------
 def _sums(operation: WeightedSum, x: Variables, weights: Values) -> Variables:
     """Weighted sums of `x` (n,) for weights (n, m), shape (m,): products and sums in the
@@ -326,7 +348,7 @@ def _sums(operation: WeightedSum, x: Variables, weights: Values) -> Variables:
     _require_room(operation, x, weights, bias)
     lowest = np.array([_lowest_bit(w) for w in weights.ravel()]).reshape(weights.shape)
     inexact = np.array([v.step for v in x]).reshape(-1, 1) * lowest < number.step
-    sums = [_offset(_constant(0.0), float(b)) for b in bias]
+    sums = [_constant(float(b)) for b in bias]
     exact = np.where(inexact, 0, weights)
     for part in _weight_parts(exact):
         sums = [s + total for s, total in zip(sums, _products(x, part), strict=True)]
