@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _bench(folder: Path, model: str, modules: int, seed: int) -> int:
     from flows.artefacts.generated_rtl import module_wiring, port_codes, simulated_design
-    from flows.artefacts.hls_project import for_hls4ml
+    from flows.artefacts.hls_project import network_in_integers
     from hw.generated.network_logic import network_logic
     from hw.generated.verilog import write_rtl
     from hw.hls.conversion import convert
@@ -50,19 +50,18 @@ def _bench(folder: Path, model: str, modules: int, seed: int) -> int:
 
     keras.utils.set_random_seed(seed)
     spec, target = load_model_spec(model), load_target(_TARGET)
-    network, formats = for_hls4ml(build_networks(spec).encoder)
+    network = network_in_integers(build_networks(spec).encoder)
     graph, project = convert(
         network,
         target,
         folder / "hls",
         encoder_hash="0" * 16,
         log=folder / "hls.log",
-        formats=formats,
     )
     image = spec.image
     wiring = module_wiring(image, Normalisation.MSB)
     start = time.process_time()
-    logic = network_logic(graph, wiring)
+    logic = network_logic(network, wiring)
     design = write_rtl(logic, wiring, target, folder / "rtl", encoder_hash="0" * 16)
     seconds = time.process_time() - start
     print(

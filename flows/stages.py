@@ -66,6 +66,7 @@ class Stage:
         own_records: else the name under which the catalogue has them.
         key_figures: the first of these that it measured is shown by `status`.
         promised: a report names its `records`, with the reason, even where it is not done.
+        modules_only: only an encoder of calorimeter modules can go through it.
         chip_only: only an encoder in the ECON-T's arithmetic can go through it.
         reported: a report on a design speaks of it.
         remedy_note: what the user needs for it, where a command does not suffice.
@@ -84,6 +85,7 @@ class Stage:
     own_records: str = ""
     key_figures: tuple[str, ...] = ()
     promised: bool = False
+    modules_only: bool = False
     chip_only: bool = False
     reported: bool = True
     remedy_note: str = ""
@@ -108,6 +110,7 @@ _MAPPED = (_A.NETLIST, _A.LIBRARY, _A.TARGET_RECORD)
 STAGES = (
     Stage("data", "generate module data, or inspect given data, against the real one", _D, "data",
           writes=(_A.MODULES, _A.DISTRIBUTIONS),
+          modules_only=True,
           key_figures=("data.modules", "data.distance.occ_all")),
     Stage("train", "train models of the zoo on module data", _M, "train",
           reads=(_A.MODEL_RECORD,), writes=(_A.TRAINED,),
@@ -117,7 +120,7 @@ STAGES = (
           needs=("train",), reported=False),
     Stage("evaluate", "measure compression quality on the validation modules", _M, "evaluate",
           reads=(*_NETWORKS, _A.SETTINGS, _A.VALIDATION, _A.COMPARED), writes=(_A.EVALUATION,),
-          needs=("train",), key_figures=("emd.mean",)),
+          needs=("train",), key_figures=("emd.mean",), modules_only=True),
     Stage("flops", "count FLOPs, MACs, BOPs, parameters and weight bits", _M, "flops",
           reads=_NETWORKS,
           needs=("train",), key_figures=("flops.total",)),

@@ -50,5 +50,7 @@ with _start_up_chatter_held_back(), warnings.catch_warnings():
 tf.get_logger().setLevel("ERROR")
 # QKeras describes its quantisers as Keras describes constraints; Keras warns at every saved layer
 warnings.filterwarnings("ignore", message="The `keras.constraints.serialize", module="tf_keras")
+# initial values are not used where weights are read, and seeded where networks are trained
+warnings.filterwarnings("ignore", message="The initializer .* is unseeded")
 
 __all__ = ["keras", "qkeras", "tf"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.metrics import Summary
 from reports.tables.algorithms import AlgorithmTable, algorithm_tables
-from reports.tables.anchors import anchors
+from reports.tables.anchors import Anchor, anchors
 from reports.tables.gaps import Gap, group_gaps
 from reports.tables.measures import MeasureRow, measure_rows
 from reports.tables.netlist_cells import CellTable, cell_table
@@ -117,6 +117,7 @@ def compose(
     layers: list[LayerFormats],
     gallery: "Gallery | None" = None,
     lost: Lost = (),
+    published: tuple[Anchor, ...] | None = None,
 ) -> DesignReport:
     """Judge the summary and lay it out.
 
@@ -126,6 +127,7 @@ def compose(
         layers: fixed-point types of the HLS C++; empty where there is none.
         gallery: the pictures; None for a report without.
         lost: metrics of results that count no more, by name and form.
+        published: designs to set it beside; None for all that are known.
     """
     undone = {stage.name: stage.undone for stage in stages if stage.undone}
     checks = judge(summary, budgets, undone, lost)
@@ -137,7 +139,7 @@ def compose(
         checks=checks,
         stages=stages,
         sections=sections(summary, with_costs=False),
-        forms=side_by_side(summary, anchors(), undone),
+        forms=side_by_side(summary, anchors() if published is None else published, undone),
         cells=cell_table(summary),
         occupancy=occupancy_rows(summary),
         measures=measure_rows(summary),

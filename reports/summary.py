@@ -18,13 +18,14 @@ def summarise(
     """Gather `metrics` and fill the gaps.
 
     Args:
-        reasons: why a promised number may be missing, by the stage that measures it.
+        reasons: why a promised number may be missing, by the stage that measures it; what a stage
+            measures that is not among them does not concern the design.
         provenance: where it was gathered; hashes, seed and tools of the metrics are added.
     """
     gathered = list(metrics)
     known = {metric.name for metric in gathered}
     for row in named_rows():
-        if row.promised and row.name not in known:
+        if row.promised and row.name not in known and row.stage in reasons:
             gathered.append(
                 Metric(
                     name=row.name,

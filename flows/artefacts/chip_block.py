@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.hls_project import network_in_integers
 from flows.command_line.progress import progress
 from flows.layout import TargetLayout
 from hw.foundation.errors import InputError
@@ -72,7 +73,6 @@ def make_block(target: Target, layout: TargetLayout) -> str:
     Raises:
         InputError, ToolFailed: as `hw.hls.chip_block.write_block`.
     """
-    from models.networks.econ_t_encoder import hls_formats, plain_twin
     from testbench.econ_t.block_csim import BENCH, encode_set, golden_stages
     from testbench.econ_t.block_sets import corner_sets, random_sets
     from testbench.econ_t.keras_encoder import network_of
@@ -84,10 +84,9 @@ def make_block(target: Target, layout: TargetLayout) -> str:
     encoder = network_of(next(iter(extreme_weights().values())))  # none of these is zero
     sets = [*corner_sets(), *random_sets(np.random.default_rng(0), _RANDOM_SETS_SHIPPED)]
     write_block(
-        plain_twin(encoder),
+        network_in_integers(encoder),
         target,
         layout.block,
-        hls_formats(encoder),
         bench=BENCH,
         test_data={
             STIMULUS: b"".join(encode_set(item) for item in sets),

@@ -12,7 +12,7 @@ from flows.artefacts.skipped import reason_of_skip
 from flows.layout import DesignLayout
 from flows.provenance import file_hash
 from hw.foundation.errors import InputError
-from hw.foundation.fixed_point import Codes, parse_format
+from hw.foundation.fixed_point import Codes
 from hw.generated.network_logic import NoLogic, Wiring
 from hw.generated.verilog import GeneratedRtl, RtlPort, read_rtl
 from hw.open_tools.verilog_design import VerilogDesign
@@ -86,7 +86,7 @@ def shown_groups(groups: Sequence[VectorGroup], design: GeneratedRtl) -> list[Ve
 
 def port_codes(images: Images, design: GeneratedRtl) -> Codes:
     """Codes of the design's input port for images that it can show."""
-    return parse_format(design.network_input).to_codes(design.inputs(images))
+    return design.codes(images)
 
 
 def _data_port(port: RtlPort) -> DataPort:

@@ -7,7 +7,8 @@ from flows.artefacts.skipped import reason_of_skip
 from flows.layout import DesignLayout
 from flows.provenance import file_hash
 from hw.foundation.errors import InputError
-from hw.hls.conversion import HlsProject, NoFixedPoint, NumberFormats, read_project
+from hw.foundation.integer_network import IntegerNetwork, NoFixedPoint
+from hw.hls.conversion import HlsProject, read_project
 
 
 def hls_project(design: DesignLayout) -> HlsProject:
@@ -29,11 +30,15 @@ def hls_project(design: DesignLayout) -> HlsProject:
     return project
 
 
-def for_hls4ml(encoder: Any) -> tuple[Any, NumberFormats | None]:
-    """What hls4ml converts, and the number formats with which that equals the encoder; None for
-    those that hls4ml finds."""
-    from models.networks.econ_t_encoder import has_chip_arithmetic, hls_formats, plain_twin
+def network_in_integers(encoder: Any) -> IntegerNetwork:
+    """The encoder in integers: what every form of it must equal.
 
-    if has_chip_arithmetic(encoder):
-        return plain_twin(encoder), hls_formats(encoder)
-    return encoder, None
+    Raises:
+        NoFixedPoint: it is in floating point.
+        Refused: a layer, or a setting of one, without an exact form.
+    """
+    from models.networks.econ_t_encoder import has_chip_arithmetic, hls_formats
+    from models.networks.integer_reader import read_network
+
+    network = read_network(encoder)
+    return network.with_formats(hls_formats(encoder)) if has_chip_arithmetic(encoder) else network

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from flows.artefacts.charge_scale import ChargeScale
 from flows.layout import ModelLayout, model_layout
+from flows.tasks import Task
 from hw.foundation.record_types import FormatText
 from hw.foundation.strict_config import StrictRecord, did_you_mean, load_json_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
@@ -80,7 +81,9 @@ class ModelSettings(StrictRecord):
         model: its record in the zoo, with what options changed; None for an imported model.
         imported: what an imported model was made from, for the record.
         new_decoder: how its decoder was trained, where that was after its encoder.
-        arrangement: name of the arrangement of its input image.
+        task: what it is for.
+        arrangement: name of the arrangement of its input image; empty where its inputs are no
+            modules.
         elinks: active eLinks of the data's modules.
         validation_fraction: share of the modules that training held back.
         quick: trained on few modules, to try things out.
@@ -93,8 +96,9 @@ class ModelSettings(StrictRecord):
     model: ModelSpec | None = None
     imported: dict[str, str] | None = None
     new_decoder: NewDecoderSettings | None = None
-    arrangement: str
-    normalisation: Normalisation
+    task: Task = Task.MODULES
+    arrangement: str = ""
+    normalisation: Normalisation = Normalisation.MSB
     data: DataSettings | None = None
     elinks: int | None = None
     validation_fraction: float | None = None
@@ -112,6 +116,8 @@ class ModelSettings(StrictRecord):
     @field_validator("arrangement", "normalisation", mode="before")
     @classmethod
     def _is_known(cls, value: Any, info: ValidationInfo) -> Any:
+        if value == "" and info.field_name == "arrangement":
+            return value
         known = list(ARRANGEMENTS if info.field_name == "arrangement" else Normalisation)
         if value not in known:
             raise ValueError(
@@ -119,8 +125,15 @@ class ModelSettings(StrictRecord):
             )
         return value
 
+    @model_validator(mode="after")
+    def _modules_have_an_arrangement(self) -> "ModelSettings":
+        if self.task.about_modules and not self.arrangement:
+            raise ValueError("arrangement is missing")
+        return self
+
     @property
     def input_arrangement(self) -> Arrangement:
+        """The arrangement of a model whose task is modules."""
         return ARRANGEMENTS[self.arrangement]
 
     @property

@@ -15,6 +15,7 @@ from flows.layout import (
     model_layout,
 )
 from flows.stages import STAGES, Scope, Stage
+from flows.tasks import Task
 from hw.foundation.errors import InputError
 from hw.foundation.strict_config import did_you_mean
 from models.networks.zoo import load_model_spec, model_names
@@ -36,8 +37,20 @@ def design_of(build: Path, model: str, target: str, data: Path | None = None) ->
 
 def stages_of(design: DesignLayout) -> list[Stage]:
     """The stages that a report on the design speaks of."""
-    of_chip = is_of_the_chip(design)
-    return [stage for stage in STAGES if stage.reported and (of_chip or not stage.chip_only)]
+    of_chip, about_modules = is_of_the_chip(design), task_of(design).about_modules
+    return [
+        stage
+        for stage in STAGES
+        if stage.reported
+        and (of_chip or not stage.chip_only)
+        and (about_modules or not (stage.modules_only or stage.scope is Scope.FORM))
+    ]
+
+
+def task_of(design: DesignLayout) -> Task:
+    """What the model is for; a model that is not there yet is one of the zoo."""
+    settings = read_settings(design.model)
+    return settings.task if settings else Task.MODULES
 
 
 def is_of_the_chip(design: DesignLayout) -> bool:

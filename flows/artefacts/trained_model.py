@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.hls_project import network_in_integers
 from flows.artefacts.seals import Hashes, write_staged_results
 from flows.layout import DEFAULT_TARGET, ModelLayout, design_layout
 from flows.provenance import file_hash, provenance
 from flows.stages import BY_NAME
 from hw.foundation.atomic_file import atomic_directory, write_text
+from hw.foundation.errors import InputError
 from reports.metrics import Metric, Provenance
 
 PARTS = ("encoder", "decoder", "autoencoder")
@@ -115,10 +117,13 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def formats_of(encoder: Any) -> dict[str, str]:
     """Fixed-point formats of the encoder: `input`, `output`, and of each weight array by name;
     empty for a floating-point one."""
-    from models.networks.number_formats import input_format, output_format, weight_formats
+    from models.networks.number_formats import weight_formats
 
-    formats = {"input": input_format(encoder), "output": output_format(encoder)}
-    known = {name: number for name, number in formats.items() if number is not None}
+    try:
+        network = network_in_integers(encoder)
+        known = {"input": network.inputs[0].number, "output": network.result.number}
+    except InputError:
+        known = {}
     return {name: str(number) for name, number in (known | weight_formats(encoder)).items()}
 
 

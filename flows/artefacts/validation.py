@@ -41,6 +41,22 @@ class Validation:
         return self.arrangement.to_images(fractions)
 
 
+def read_inputs(layout: ModelLayout) -> npt.NDArray[np.float32]:
+    """The input vectors (n, numbers) of a model whose task is vectors; none were given where n
+    is 0.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    arrays = read_arrays(
+        layout.validation,
+        required=("inputs",),
+        shapes={"inputs": ("n", "m")},
+        remedy="import the model anew",
+    )
+    return arrays["inputs"].astype(np.float32)
+
+
 def read_validation(layout: ModelLayout) -> Validation:
     """The validation modules of the model in this folder.
 
@@ -51,6 +67,11 @@ def read_validation(layout: ModelLayout) -> Validation:
     if settings is None or not layout.network("encoder").is_file():
         lacking = layout.settings if settings is None else layout.network("encoder")
         raise InputError(f"{lacking}: no such file; {train_first(layout)}")
+    if not settings.task.about_modules:
+        raise InputError(
+            f"{layout.folder} is a network of any purpose: it has no modules, so what is about "
+            "modules cannot be done for it"
+        )
     arrays = read_arrays(
         layout.validation,
         required=("calq",),

@@ -1,4 +1,4 @@
-"""Compile the HLS C++ and compare its integer output codes with Keras, vector by vector.
+"""Compile the HLS C++ and compare its integer output codes with exact arithmetic and Keras.
 
 An encoder in the ECON-T's arithmetic is compared with the chip's golden model as well, and so is
 the whole chip block around it.
@@ -17,7 +17,7 @@ import numpy as np
 
 from flows.artefacts.chip_block import RECORDED, BlockOutcome, Modules, check_block
 from flows.artefacts.encoder import trained_encoder
-from flows.artefacts.hls_project import hls_project
+from flows.artefacts.hls_project import hls_project, network_in_integers
 from flows.artefacts.stimulus import expected_codes, vector_groups
 from flows.command_line.options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
 from flows.command_line.progress import progress
@@ -27,7 +27,8 @@ from flows.stages import Stage
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import ToolMissing
 from hw.foundation.fixed_point import Codes
-from hw.hls.conversion import NoFixedPoint
+from hw.foundation.integer_evaluation import all_results
+from hw.foundation.integer_network import IntegerNetwork, NoFixedPoint
 from reports.catalogue import Value
 from testbench.comparison import (
     Comparison,
@@ -71,6 +72,7 @@ class _Case:
     """All vectors, the network that tells what they should give, and the C++ that must give it."""
 
     encoder: Any
+    network: IntegerNetwork
     simulator: Simulator
     images: Images
     origins: Sequence[str]
@@ -115,11 +117,12 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     from models.networks.network_files import load_network
 
     encoder = load_network(trained_encoder(design.model))
-    groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)
+    network = network_in_integers(encoder)
+    groups = vector_groups(design.model, network, arguments.vectors, arguments.seed)
     images = np.concatenate([group.images for group in groups])
     origins = [origin for group in groups for origin in group.origins]
-    expected = expected_codes(encoder, groups, project.output.fixed, len(images))
-    case = _Case(encoder, simulator, images, origins, expected)
+    expected = expected_codes(network, encoder, groups, len(images))
+    case = _Case(encoder, network, simulator, images, origins, expected)
 
     with progress("C-simulation", len(images)) as advance:
         start = time.perf_counter()
@@ -144,10 +147,10 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
         )
     messages += block.failures if block else ()
     kinds = ", ".join(f"{len(group.images):,} {group.kind}" for group in groups)
-    of_whom = " of Keras, golden model and C++" if golden else ""
+    of_whom = " of exact arithmetic, golden model and C++" if golden else ""
     passed = (
         f"csim passed: {len(images):,} vectors ({kinds}), 0 mismatches{of_whom}, "
-        f"{rate:,.0f} vectors/s"
+        f"{rate:,.0f} vectors/s{_rounding(expected)}"
     )
     return Found(
         _values(case, outcome, groups, rate, undecided=bool(messages)),
@@ -158,6 +161,12 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
         tools={COMPILER: compiler_version()},
         of_modules=True,
     )
+
+
+def _rounding(expected: Reference) -> str:
+    if not expected.rounded:
+        return ""
+    return f"; Keras rounds {expected.rounded:,} of them, in which float32 cannot hold a sum"
 
 
 # --- the comparison ------------------------------------------------------------------------------
@@ -211,18 +220,17 @@ def _check_block(
 
 
 def _locate(case: _Case, vector: int, *, text_weights: bool) -> tuple[LayerDifference | None, str]:
-    """The first layer that differs from Keras for one vector, and the same in words."""
-    from models.networks.layer_values import layer_values
-
+    """The first layer that differs from exact arithmetic for one vector, and the same in words."""
     image = case.images[vector]
-    graph = {layer.name: layer.inputs for layer in case.simulator.project.layers}
     try:
         traces = case.simulator.trace(image, text_weights=text_weights)
-        layer = first_differing_layer(layer_values(case.encoder, image[None], graph), traces)
+        results = all_results(case.network, image[None])
+        values = {o.name: o.number.to_values(results[o.name]) for o in case.network.operations}
+        layer = first_differing_layer(values, traces)
     except Exception as error:  # the difference itself must be told whatever happens here
         return None, f"its layers could not be compared: {type(error).__name__}: {error}"
     if layer is None:
-        return None, "every layer agrees with Keras"
+        return None, "every layer agrees with exact arithmetic"
     return layer, (
         f"first layer that differs: {layer.layer}, element {layer.element}: expected code "
         f"{layer.expected}, found {layer.found} (in steps of 2**-{layer.fraction}; "
@@ -262,6 +270,7 @@ def _values(
     values: dict[str, Value] = {"csim.vectors": comparison.vectors}
     if mismatches or not undecided:
         values["csim.mismatches"] = mismatches
+    values["keras.rounded_vectors"] = case.expected.rounded
     values["csim.mismatching_codes"] = comparison.mismatching_codes
     values["csim.vectors_per_second"] = round(rate)
     if golden:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.seals import read_now, write_results
+from flows.artefacts.settings import read_settings
 from flows.command_line.console import output_console
 from flows.command_line.options import add_model
 from flows.layout import DEFAULT_TARGET, ModelLayout, design_layout
@@ -60,6 +61,9 @@ def count(layout: ModelLayout) -> list[Metric]:
     metrics = _metrics(encoder, "")
     if decoder.exists():
         return metrics + _metrics(decoder, "decoder.")
+    settings = read_settings(layout)
+    if settings is not None and not settings.task.about_modules:
+        return metrics
     missing = {f"decoder.{kind}.total": None for kind in _KINDS}
     reason = "the encoder came without a decoder"
     return metrics + records(missing, evidence=Evidence.ESTIMATE, reason=reason)
@@ -134,7 +138,7 @@ def _show_metrics(metrics: list[Metric]) -> None:
     table.add_column("encoder", justify="right")
     table.add_column("decoder", justify="right")
     for kind in _KINDS:
-        cells = (value[f"{kind}.total"], value[f"decoder.{kind}.total"])
+        cells = (value[f"{kind}.total"], value.get(f"decoder.{kind}.total"))
         shown = ("---" if cell is None else f"{cell:,}" for cell in cells)
         table.add_row(f"{kind} ({required_row(f'{kind}.total').unit})", *shown)
     output_console().print(table)

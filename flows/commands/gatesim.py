@@ -11,6 +11,7 @@ from flows.artefacts.generated_rtl import (
     shown_groups,
     simulated_design,
 )
+from flows.artefacts.hls_project import network_in_integers
 from flows.artefacts.netlists import cell_library, mapped_folder
 from flows.artefacts.stimulus import expected_codes, vector_groups
 from flows.command_line.options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
@@ -46,11 +47,12 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     from models.networks.network_files import load_network
 
     encoder = load_network(trained_encoder(design.model))
-    groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)
+    network = network_in_integers(encoder)
+    groups = vector_groups(design.model, network, arguments.vectors, arguments.seed)
     groups = shown_groups(groups, rtl)
     images = np.concatenate([group.images for group in groups])
     origins = [origin for group in groups for origin in group.origins]
-    expected = expected_codes(encoder, groups, rtl.output.fixed, len(images))
+    expected = expected_codes(network, encoder, groups, len(images))
     values: dict[str, Value] = {"gatesim.vectors": len(origins)}
 
     def found(failure: str | None, *told: str) -> Found:

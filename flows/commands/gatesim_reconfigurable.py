@@ -21,6 +21,7 @@ from flows.artefacts.chip_encoder import (
     encoder_sets,
     recorded_by_emulator,
 )
+from flows.artefacts.hls_project import network_in_integers
 from flows.artefacts.netlists import cell_library, chip_design, mapped_folder
 from flows.artefacts.stimulus import vector_groups
 from flows.command_line.options import (
@@ -72,7 +73,8 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
     print(f"reading the netlist of {top}", file=sys.stderr, flush=True)
     library = cell_library(load_target(arguments.target))
     netlist = mapped_netlist(mapped_folder(design, RECONFIGURABLE), top, library)
-    groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)
+    network = network_in_integers(encoder)
+    groups = vector_groups(design.model, network, arguments.vectors, arguments.seed)
     chip = encoder_stimulus(encoder_sets(design.model, weights, groups, arguments.seed))
     written = weight_writes(weights)
     steps: list[Step] = [*chip.steps, Read([address for address, _ in written])]

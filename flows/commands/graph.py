@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.seals import write_staged_results
+from flows.artefacts.settings import read_settings
 from flows.artefacts.trained_model import write_json
 from flows.artefacts.validation import read_validation
 from flows.command_line.options import add_model
@@ -98,9 +100,13 @@ def _trained(layout: ModelLayout) -> list[_Source]:
     from models.networks.inference import outputs_of
     from models.networks.network_files import load_network
 
+    settings = read_settings(layout)
+    file = layout.network("encoder")
+    if settings is not None and not settings.task.about_modules:
+        network = load_network(trained_encoder(layout))
+        return [_Source("encoder", network, _some_inputs(file, network), file_hash(file))]
     validation = read_validation(layout)
     images = validation.to_images(validation.calq[:_VECTORS])
-    file = layout.network("encoder")
     sources = [_Source("encoder", load_network(file), images, file_hash(file))]
     file = layout.network("decoder")
     if file.is_file():

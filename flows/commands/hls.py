@@ -3,11 +3,10 @@
 import argparse
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 from flows.artefacts.chip_block import make_block
 from flows.artefacts.encoder import trained_encoder
-from flows.artefacts.hls_project import for_hls4ml
+from flows.artefacts.hls_project import network_in_integers
 from flows.artefacts.seals import discard_results
 from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
@@ -15,7 +14,8 @@ from flows.layout import DesignLayout, TargetLayout
 from flows.provenance import file_hash
 from flows.stages import BY_NAME, Stage
 from hw.foundation.fixed_point import parse_format
-from hw.hls.conversion import HlsProject, NoFixedPoint, convert, write_layer_types
+from hw.foundation.integer_network import NoFixedPoint
+from hw.hls.conversion import HlsProject, convert, write_layer_types
 from hw.targets.target import load_target, target_names
 
 CANNOT = (NoFixedPoint,)
@@ -37,15 +37,12 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     from models.networks.network_files import load_network
 
     encoder = load_network(encoder_file)
-    _require_fixed_point(encoder)
-    network, formats = for_hls4ml(encoder)
     _, project = convert(
-        network,
+        network_in_integers(encoder),
         target,
         layout.hls,
         encoder_hash=file_hash(encoder_file),
         log=layout.folder / "hls.log",
-        formats=formats,
     )
     write_layer_types(layout.hls_types, project.layers)
     shutil.rmtree(layout.block, ignore_errors=True)  # nothing may be taken for this encoder's
@@ -57,23 +54,6 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
         packages=("hls4ml",),
         told=(*_in_words(project, layout), *block),
     )
-
-
-def _require_fixed_point(encoder: Any) -> None:
-    from models.networks.number_formats import input_format, weight_parts, weight_quantiser
-
-    floating = [] if input_format(encoder) is not None else ["its input"]
-    floating += [
-        f"{part} of layer '{layer.name}'"
-        for layer in encoder.layers
-        for part in weight_parts(layer)
-        if weight_quantiser(layer, part) is None
-    ]
-    if floating:
-        raise NoFixedPoint(
-            f"the encoder is in floating point ({', '.join(floating)}), so no C++ can equal it bit "
-            "for bit; take a quantised model of the zoo, or train with --quantize"
-        )
 
 
 def _in_words(project: HlsProject, layout: TargetLayout) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Take a foreign trained encoder (Keras or QKeras, JSON + HDF5) through the whole flow."""
+"""Take a foreign trained network (Keras or QKeras, JSON + HDF5) through the whole flow."""
 
 import argparse
 from dataclasses import dataclass
@@ -6,31 +6,41 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from flows.artefacts.hls_project import network_in_integers
+from flows.artefacts.understood import understood
 from flows.command_line.options import add_build
 from flows.layout import DEFAULT_TARGET, ModelLayout, data_layout, model_layout
 from flows.provenance import file_hash
+from flows.tasks import Task
 from flows.training.imported_model import (
     Golden,
     ImportedModel,
     add_validation_arguments,
     prepare_validation_data,
     publish,
+    publish_vectors,
     refuse_trained_model,
+    reproduced,
     require_name,
     validation_modules,
     validation_source,
 )
+from flows.training.vectors_file import known_outputs, read_vectors
 from hw.foundation.arrays import read_array
-from hw.foundation.errors import CheckFailed, InputError
+from hw.foundation.errors import CheckFailed, InputError, about
+from hw.foundation.integer_evaluation import evaluate
+from hw.foundation.integer_network import IntegerNetwork, NoFixedPoint
 from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.data.normalisation import Normalisation
+from reports.catalogue import Value
 
 _ENCODER, _DECODER = "encoder_", "decoder_"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("architecture", type=Path, help="the encoder's Keras JSON file")
+    parser.add_argument("architecture", type=Path, help="the network's Keras JSON file")
     parser.add_argument("weights", type=Path, help="the HDF5 file of its weights")
     parser.add_argument(
         "--decoder",
@@ -41,6 +51,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--name", help="name of the model here; default: the JSON file's, without encoder_"
+    )
+    parser.add_argument(
+        "--inputs",
+        type=Path,
+        metavar="X",
+        help="input vectors of a network of any purpose, one a row (.npy, .npz with an array for "
+        "each input, .csv): it need be no encoder of modules then",
+    )
+    parser.add_argument(
+        "--outputs",
+        type=Path,
+        metavar="Y",
+        help="what the network must give for them, or their classes (.npy, .npz, .csv)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="T",
+        help="of a network with one output: --outputs holds classes, 1 for what is above T, else 0",
     )
     parser.add_argument(
         "--arrangement",
@@ -79,12 +108,23 @@ def run(arguments: argparse.Namespace) -> None:
     layout = model_layout(arguments.build, require_name(arguments.name or stem))
     refuse_trained_model(layout)
     foreign = _load(arguments)
+    for line in understood(foreign.encoder, foreign.integers, foreign.obstacle, arguments.target):
+        print(line)
     mismatch = _first_mismatch(foreign)
     if mismatch:
         raise CheckFailed(mismatch)
     if foreign.golden:
         print(f"{len(foreign.golden.images)} golden vectors: latents are reproduced exactly")
-    publish(layout, _imported(foreign, arguments), validation_modules(source), source)
+    model = _imported(foreign, arguments)
+    if foreign.task.about_modules:
+        publish(layout, model, validation_modules(source), source)
+    else:
+        figures: dict[str, Value | None] = {}
+        if foreign.classes is not None:
+            correct = int((_decisions(foreign, arguments.threshold) == foreign.classes).sum())
+            figures = {"decisions.vectors": len(foreign.classes), "decisions.correct": correct}
+            print(f"{correct:,} of {len(foreign.classes):,} vectors are decided as given")
+        publish_vectors(layout, model, foreign.vectors, arguments.seed, figures)
     print(f"imported {layout.folder.name} into {layout.train}", flush=True)
     if not arguments.import_only:
         _remaining_stages(layout, foreign, arguments)
@@ -93,19 +133,51 @@ def run(arguments: argparse.Namespace) -> None:
 # --- the foreign files ---------------------------------------------------------------------------
 @dataclass(frozen=True)
 class _Foreign:
-    """What was read: networks (Keras), and how trigger cells become their input."""
+    """What was read.
+
+    Attributes:
+        encoder, decoder: Keras networks.
+        integers: the encoder in integers; None where it is in floating point.
+        obstacle: why it is in floating point.
+        arrangement: how trigger cells become its input; None where its inputs are no modules.
+        golden: vectors whose outputs are known.
+        vectors: inputs (n, numbers) that a network of any purpose came with.
+        classes: their known classes (n,), where there are any.
+    """
 
     encoder: Any
     decoder: Any | None
-    arrangement: Arrangement
+    integers: IntegerNetwork | None
+    obstacle: str
+    arrangement: Arrangement | None
     golden: Golden | None
+    vectors: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.int64] | None = None
+
+    @property
+    def task(self) -> Task:
+        return Task.VECTORS if self.arrangement is None else Task.MODULES
 
 
 def _load(arguments: argparse.Namespace) -> _Foreign:
     from models.networks.network_files import load_foreign
 
     encoder = load_foreign(arguments.architecture, arguments.weights)
+    integers, obstacle = None, ""
+    try:
+        with about(arguments.architecture):
+            integers = network_in_integers(encoder)
+    except InputError as error:
+        if not isinstance(error.__cause__, NoFixedPoint):
+            raise
+        obstacle = str(error.__cause__)
     arrangement = _arrangement(encoder, arguments)
+    if arrangement is None:
+        vectors = read_vectors(arguments.inputs, encoder)
+        known = known_outputs(arguments.outputs, vectors, encoder, threshold=arguments.threshold)
+        return _Foreign(
+            encoder, None, integers, obstacle, None, known.golden, vectors, known.classes
+        )
     decoder = None
     files = arguments.decoder or _sibling_decoder(arguments.architecture)
     if files:
@@ -115,25 +187,41 @@ def _load(arguments: argparse.Namespace) -> _Foreign:
             (decoder.input_shape, encoder.output_shape[1:], "input", "the encoder's output"),
             (decoder.output_shape, arrangement.shape, "output", "the encoder's input"),
         )
-    return _Foreign(encoder, decoder, arrangement, _golden(arguments, encoder))
+    golden = _golden(arguments, encoder)
+    nothing = np.zeros((0, 0), np.float32)
+    return _Foreign(encoder, decoder, integers, obstacle, arrangement, golden, nothing)
 
 
-def _arrangement(encoder: Any, arguments: argparse.Namespace) -> Arrangement:
+def _arrangement(encoder: Any, arguments: argparse.Namespace) -> Arrangement | None:
+    """How trigger cells become the network's input; None where it is for something else."""
     file, shape = arguments.architecture, encoder.input_shape
-    if not isinstance(shape, tuple) or len(encoder.output_shape) != 2:
-        raise InputError(
-            f"{file}: an encoder has one image as input and one vector of latents as output; "
-            f"this network has input {shape} and output {encoder.output_shape}"
-        )
+    of_modules = isinstance(shape, tuple) and len(encoder.output_shape) == 2
+    if arguments.outputs and not arguments.inputs:
+        raise InputError("--outputs are those of --inputs, which is missing")
+    if arguments.inputs:
+        given = ("arrangement", "decoder", "golden_input", "golden_output", "data")
+        if clash := next((name for name in given if getattr(arguments, name)), None):
+            raise InputError(
+                f"--inputs is for a network of any purpose, --{clash.replace('_', '-')} for an "
+                "encoder of modules; give one of them"
+            )
+        return None
     if arguments.arrangement:
         chosen = ARRANGEMENTS[arguments.arrangement]
         _require_shapes(file, (shape, chosen.shape, "input", f"arrangement {chosen.name}"))
         return chosen
     for arrangement in ARRANGEMENTS.values():
-        if arrangement.shape == shape[1:]:
+        if of_modules and arrangement.shape == shape[1:]:
             return arrangement
-    known = ", ".join(f"{a.shape} ({a.name})" for a in ARRANGEMENTS.values())
-    raise InputError(f"{file}: input of shape {shape[1:]} is no arrangement; known: {known}")
+    print(
+        f"the input {_shapes(encoder.inputs)} is no image of a module: taken as a network of any "
+        "purpose, with random vectors (give yours by --inputs)"
+    )
+    return None
+
+
+def _shapes(tensors: Any) -> str:
+    return " and ".join(str(tuple(tensor.shape[1:])) for tensor in tensors)
 
 
 def _require_shapes(file: Path, *pairs: tuple[Any, tuple[int, ...], str, str]) -> None:
@@ -174,24 +262,37 @@ def _golden(arguments: argparse.Namespace, encoder: Any) -> Golden | None:
 
 
 def _first_mismatch(foreign: _Foreign) -> str | None:
-    """The first golden latent that Keras does not reproduce exactly, in words; None if there is
-    none."""
-    from models.networks.inference import outputs_of
-
+    """The first golden output that the network does not reproduce exactly, in words; None if there
+    is none."""
     if not foreign.golden:
         return None
     expected = foreign.golden.latents
-    found = outputs_of(foreign.encoder, foreign.golden.images)
+    found = reproduced(foreign.golden, foreign.encoder, foreign.integers)
     wrong = np.argwhere(found != expected)
     if not len(wrong):
         return None
-    vector, latent = wrong[0]
+    vector, output = wrong[0]
+    what = "latent" if foreign.task.about_modules else "output"
     return (
         f"golden vectors: {len(np.unique(wrong[:, 0]))} of {len(expected)} are not reproduced; "
-        f"first difference in vector {vector}, latent {latent}: expected "
-        f"{expected[vector, latent]:.9g}, Keras gives {found[vector, latent]:.9g}; are these "
-        "weights and golden vectors of the same encoder?"
+        f"first difference in vector {vector}, {what} {output}: expected "
+        f"{expected[vector, output]:.9g}, Keras gives {found[vector, output]:.9g}; are these "
+        "weights and golden vectors of the same network?"
     )
+
+
+def _decisions(foreign: _Foreign, threshold: float | None) -> npt.NDArray[np.int64]:
+    """The class that the network gives to each vector."""
+    from models.networks.inference import outputs_of
+
+    values: npt.NDArray[np.floating]
+    if foreign.integers is None:
+        values = outputs_of(foreign.encoder, foreign.vectors)
+    else:
+        codes = evaluate(foreign.integers, foreign.vectors)
+        values = foreign.integers.result.number.to_values(codes)
+    values = values.reshape(len(foreign.vectors), -1)
+    return values.argmax(axis=1) if threshold is None else (values[:, 0] > threshold).astype(int)
 
 
 def _imported(foreign: _Foreign, arguments: argparse.Namespace) -> ImportedModel:
@@ -209,7 +310,7 @@ def _imported(foreign: _Foreign, arguments: argparse.Namespace) -> ImportedModel
     }
     return ImportedModel(
         networks,
-        foreign.arrangement.name,
+        foreign.arrangement.name if foreign.arrangement else "",
         Normalisation(arguments.normalisation),
         origin,
         foreign.golden,
@@ -220,20 +321,23 @@ def _imported(foreign: _Foreign, arguments: argparse.Namespace) -> ImportedModel
 def _remaining_stages(
     layout: ModelLayout, foreign: _Foreign, arguments: argparse.Namespace
 ) -> None:
-    """As `make report` does; then, for a quantised encoder, ask that the C-simulation passed."""
-    from models.networks.number_formats import is_quantised
+    """As `make report` does; then, for a quantised encoder, ask that the C-simulation passed.
 
-    if not data_layout(arguments.build, arguments.data).metrics.is_file():
-        prepare_validation_data(validation_source(arguments))
+    The conversion comes first: what it cannot do is told before anything that takes long.
+    """
     model = {"build": arguments.build, "model": layout.folder.name}
+    designs = [{**model, "target": target} for target in arguments.target]
     _carry_out("flops", **model)
-    _carry_out("evaluate", **model)
-    for target in arguments.target:
-        design = {**model, "target": target}
+    for design in designs:
         _carry_out("hls", **design, or_skip=True)
+    if foreign.task.about_modules:
+        if not data_layout(arguments.build, arguments.data).metrics.is_file():
+            prepare_validation_data(validation_source(arguments))
+        _carry_out("evaluate", **model)
+    for design in designs:
         _carry_out("csim", **design, or_skip=True, seed=arguments.seed)
         _carry_out("report", **design, data=arguments.data)
-        if is_quantised(foreign.encoder):
+        if foreign.integers is not None:
             _carry_out("status", **design, require="csim")
 
 

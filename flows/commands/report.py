@@ -5,7 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from flows.artefacts.judged_target import judged_target
-from flows.artefacts.stage_results import design_of, remedy, require_known, result, stages_of
+from flows.artefacts.stage_results import (
+    design_of,
+    remedy,
+    require_known,
+    result,
+    stages_of,
+    task_of,
+)
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.artefacts.written_report import fingerprint, is_written, record_written
 from flows.command_line.console import output_console
@@ -151,6 +158,7 @@ def collect(
         stages=list(states.values()),
         layers=[] if hls_is_stale else _layers(of_target),
         lost=lost,
+        published=None if task_of(design).about_modules else (),
     )
     return report if skip_plot else _with_pictures(report, design)
 

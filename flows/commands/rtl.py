@@ -6,16 +6,16 @@ import time
 
 from flows.artefacts.encoder import trained_encoder
 from flows.artefacts.generated_rtl import module_wiring
-from flows.artefacts.hls_project import for_hls4ml, hls_project
+from flows.artefacts.hls_project import hls_project, network_in_integers
+from flows.artefacts.settings import read_settings
 from flows.artefacts.validation import read_validation
 from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
 from flows.layout import DesignLayout, ModelLayout
 from flows.stages import Stage
-from hw.foundation.errors import InputError
+from hw.foundation.integer_network import IntegerNetwork, NoFixedPoint
 from hw.generated.network_logic import NoLogic, Wiring, network_logic, straight_wiring
 from hw.generated.verilog import GeneratedRtl, write_rtl
-from hw.hls.conversion import HlsProject, NoFixedPoint, layer_types, model_graph
 from hw.targets.target import Target, load_target, target_names
 
 CANNOT = (NoFixedPoint, NoLogic)
@@ -39,7 +39,7 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
             "fpga.ff": rtl.register_bits + rtl.latency_cycles,
             "timing.critical_path_ns": rtl.estimated_stage_delay_ns,
         },
-        packages=("hls4ml",),
+        packages=("tf-keras", "qkeras"),
         tools=dict(rtl.tools),
         told=(
             f"Verilog: {rtl.estimated_lut:,} LUT estimated, {rtl.latency_cycles} clocks of "
@@ -63,24 +63,19 @@ def _generate(design: DesignLayout, target: Target) -> GeneratedRtl:
 
     from models.networks.network_files import load_network
 
-    network, formats = for_hls4ml(load_network(encoder_file))
+    network = network_in_integers(load_network(encoder_file))
     start = time.perf_counter()
-    graph = model_graph(network, target, log=layout.folder / "rtl.log", formats=formats)
-    if layer_types(graph) != project.layers:
-        raise InputError(
-            f"{layout.hls} has other number formats than the encoder gets for this target now; run "
-            f"the hls stage anew: make hls MODEL={design.model.folder.name} "
-            f"TARGET={layout.folder.name}"
-        )
-    wiring = _wiring(design.model, target, project)
-    logic = network_logic(graph, wiring)
+    wiring = _wiring(design.model, target, network)
+    logic = network_logic(network, wiring)
     rtl = write_rtl(logic, wiring, target, layout.rtl, encoder_hash=project.encoder_hash)
     print(f"made in {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
     return rtl
 
 
-def _wiring(of_model: ModelLayout, target: Target, project: HlsProject) -> Wiring:
-    if target.rtl.inputs == "image":
-        return straight_wiring(project.input.size)
+def _wiring(of_model: ModelLayout, target: Target, network: IntegerNetwork) -> Wiring:
+    settings = read_settings(of_model)
+    of_modules = settings is not None and settings.task.about_modules
+    if target.rtl.inputs == "image" or not of_modules:
+        return straight_wiring(network.input_size)
     validation = read_validation(of_model)
     return module_wiring(validation.arrangement, validation.normalisation)

@@ -16,6 +16,7 @@ from flows.artefacts.generated_rtl import (
     shown_groups,
     simulated_design,
 )
+from flows.artefacts.hls_project import network_in_integers
 from flows.artefacts.stimulus import expected_codes, vector_groups
 from flows.command_line.options import LEAVE_VERDICT, add_design, add_or_skip, add_stimulus
 from flows.frame import Found
@@ -70,11 +71,12 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     from models.networks.network_files import load_network
 
     encoder = load_network(trained_encoder(design.model))
-    groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)
+    network = network_in_integers(encoder)
+    groups = vector_groups(design.model, network, arguments.vectors, arguments.seed)
     groups = shown_groups(groups, rtl)
     images = np.concatenate([group.images for group in groups])
     origins = [origin for group in groups for origin in group.origins]
-    expected = expected_codes(encoder, groups, rtl.output.fixed, len(images))
+    expected = expected_codes(network, encoder, groups, len(images))
     case = _Case(simulator, rtl, groups, port_codes(images, rtl), origins, expected)
     values, failure = _verify(case, layout)
     kinds = ", ".join(f"{len(group.images):,} {group.kind}" for group in groups)
@@ -82,7 +84,8 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
         ""
         if failure
         else (
-            f"rtlsim passed: {len(origins):,} vectors ({kinds}), 0 mismatches of Keras and RTL; "
+            f"rtlsim passed: {len(origins):,} vectors ({kinds}), 0 mismatches of exact arithmetic "
+            f"and RTL; "
             f"latency {values['latency.cycles']} clocks, one module every {values['ii.cycles']}; "
             f"{values['rtlsim.vectors_per_second']:,.0f} vectors/s"
         )

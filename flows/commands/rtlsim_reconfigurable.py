@@ -21,6 +21,7 @@ from flows.artefacts.chip_encoder import (
     encoder_sets,
     recorded_by_emulator,
 )
+from flows.artefacts.hls_project import network_in_integers
 from flows.artefacts.stimulus import vector_groups
 from flows.command_line.options import (
     LEAVE_VERDICT,
@@ -79,7 +80,8 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
     )
 
     compiled = shared_folder(design.build, RECONFIGURABLE)
-    groups = vector_groups(design.model, encoder, arguments.vectors, arguments.seed)
+    network = network_in_integers(encoder)
+    groups = vector_groups(design.model, network, arguments.vectors, arguments.seed)
     stimulus = encoder_stimulus(encoder_sets(design.model, weights, groups, arguments.seed))
     simulator = _compile(encoder_design(), compiled / "encoder")
     of_encoder = _verify(simulator, stimulus, layout, "encoder")

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from flows.artefacts.encoder import trained_encoder
-from flows.artefacts.hls_project import hls_project
+from flows.artefacts.hls_project import hls_project, network_in_integers
 from flows.artefacts.seals import discard_results, read_now, write_results
-from flows.artefacts.stimulus import vector_groups
+from flows.artefacts.stimulus import expected_codes, vector_groups
 from flows.artefacts.vendor_results import vendor_metrics
 from flows.command_line.console import output_console
 from flows.command_line.options import add_design, add_stimulus, check_options
-from flows.command_line.progress import progress
 from flows.layout import ModelLayout, design_layout
 from flows.stages import BY_NAME
 from hw.backends.hls_backend import Request
@@ -32,7 +31,6 @@ from hw.backends.vendor_runs import (
 )
 from hw.foundation.errors import CheckFailed, ToolFailed
 from hw.hls.chip_block import TOP as BLOCK
-from hw.hls.conversion import HlsProject
 from reports.metrics import Metric
 from reports.tables.values import format_value
 
@@ -75,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     discard_results(stage, design)
     vectors = None
     if request.cosim:
-        vectors = _vectors(design.model, project, arguments.vectors, arguments.seed)
+        vectors = _vectors(design.model, arguments.vectors, arguments.seed)
     prepare(layout.hls, project.top, project.target, request, vectors)
     _carry_out(runs)
     _require_reports(read_vendor_reports(layout.hls), layout.hls, request)
@@ -91,17 +89,16 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _vectors(
-    of_model: ModelLayout, project: HlsProject, count: int, seed: int
+    of_model: ModelLayout, count: int, seed: int
 ) -> tuple[list[list[float]], list[list[float]]]:
-    """Inputs of the bench and what Keras gives for them, one row a vector."""
+    """Inputs of the bench and what must come of them, one row a vector."""
     from models.networks.network_files import load_network
-    from testbench.vectors import reference
 
     encoder = load_network(trained_encoder(of_model))
-    groups = vector_groups(of_model, encoder, count, seed)
+    network = network_in_integers(encoder)
+    groups = vector_groups(of_model, network, count, seed)
     images = np.concatenate([group.images for group in groups])
-    with progress("Keras", len(images)) as advance:
-        expected = reference(encoder, groups, project.output.fixed, advance)
+    expected = expected_codes(network, encoder, groups, len(images))
     outputs = expected.codes * 2.0**-expected.fraction
     return images.reshape(len(images), -1).tolist(), outputs.tolist()
 

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from flows.artefacts.settings import DataSettings, ModelSettings, read_settings
 from flows.artefacts.trained_model import (
+    Staging,
     formats_of,
     staged,
     training_provenance,
@@ -20,14 +22,17 @@ from flows.artefacts.trained_model import (
 )
 from flows.command_line.options import require_at_least
 from flows.layout import ModelLayout, cache_folder, data_layout
+from flows.tasks import Task
 from flows.training.module_data import prepare_data
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import InputError, about
+from hw.foundation.integer_evaluation import evaluate
+from hw.foundation.integer_network import IntegerNetwork
 from models.data.dataset import ModuleData, load_modules
 from models.data.normalisation import Normalisation
 from models.data.selection import drop_empty
 from models.networks.zoo import MODEL_NAME
-from reports.catalogue import records
+from reports.catalogue import Value, records
 from reports.metrics import Evidence, with_provenance
 
 VALIDATION_EVENTS = 120_000  # of which more than the C-simulation's 100,000 vectors have charge
@@ -47,7 +52,8 @@ class ImportedModel:
 
     Attributes:
         networks: Keras networks by part; `encoder` at least.
-        arrangement: how the trigger cells form its input image.
+        arrangement: how the trigger cells form its input image; empty for a network of any
+            purpose.
         normalisation: what a module's charges are divided by.
         origin: what it was made from, for the record.
         golden: pairs of images and latents that came with it, which it reproduces.
@@ -158,6 +164,48 @@ def prepare_validation_data(source: ValidationSource) -> None:
     prepare_data(source.build, source.data, events=source.events, seed=source.seed)
 
 
+def reproduced(
+    golden: Golden, encoder: Any, integers: IntegerNetwork | None
+) -> npt.NDArray[np.floating]:
+    """What the network gives for golden vectors, shape (k, outputs): the golden output itself where
+    Keras or exact arithmetic gives it, up to what is less than half a code; else what Keras gives.
+    """
+    from models.networks.inference import outputs_of
+
+    expected = golden.latents
+    found = outputs_of(encoder, golden.images).reshape(expected.shape)
+    if integers is not None:
+        number = integers.result.number
+        exact = number.to_values(evaluate(integers, golden.images)).reshape(expected.shape)
+        near = np.abs(exact - expected) < number.step / 2
+        found = np.where(near, expected, found)
+    return found
+
+
+def publish_vectors(
+    layout: ModelLayout,
+    model: ImportedModel,
+    vectors: npt.NDArray[np.float32],
+    seed: int,
+    figures: Mapping[str, Value | None],
+) -> None:
+    """Write the train folder of a network of any purpose in one go.
+
+    Args:
+        vectors: inputs (n, numbers) that it came with; n may be 0.
+        figures: more, by metric name.
+    """
+    with staged(layout) as staging:
+        np.savez_compressed(staging.at(layout.validation), inputs=vectors)
+        settings = ModelSettings(
+            task=Task.VECTORS,
+            imported=model.origin,
+            seed=seed,
+            formats=formats_of(model.networks["encoder"]),
+        )
+        _lay(staging, model, settings, {"validation.vectors": len(vectors), **figures})
+
+
 def publish(
     layout: ModelLayout, model: ImportedModel, modules: ModuleData, source: ValidationSource
 ) -> None:
@@ -168,14 +216,7 @@ def publish(
         modules=len(modules),
     )
     with staged(layout) as staging:
-        write_networks(staging, model.networks)
         write_validation(staging, modules.calq, modules.eta, modules.phi)
-        if model.golden:
-            np.savez_compressed(
-                staging.at(layout.golden),
-                images=model.golden.images,
-                latents=model.golden.latents,
-            )
         settings = ModelSettings(
             imported=model.origin,
             arrangement=model.arrangement,
@@ -184,16 +225,32 @@ def publish(
             seed=source.seed,
             formats=formats_of(model.networks["encoder"]),
         )
-        write_text(staging.at(layout.settings), settings.to_json())
-        provenance = training_provenance(staging, modules.content_hash, source.seed)
-        compared = len(model.golden.images) if model.golden else None
-        metrics = records(
-            {
-                "golden.vectors": compared,
-                "golden.mismatches": 0 if model.golden else None,
-                "validation.modules": len(modules),
-            },
-            evidence=Evidence.ESTIMATE,
-            reason=None if model.golden else "no golden vectors came with the encoder",
+        figures = {"validation.modules": len(modules)}
+        _lay(staging, model, settings, figures, modules.content_hash)
+
+
+def _lay(
+    staging: Staging,
+    model: ImportedModel,
+    settings: ModelSettings,
+    figures: Mapping[str, Value | None],
+    data_hash: str | None = None,
+) -> None:
+    """Networks, golden pairs, settings and metrics."""
+    layout = staging.layout
+    write_networks(staging, model.networks)
+    if model.golden:
+        np.savez_compressed(
+            staging.at(layout.golden), images=model.golden.images, latents=model.golden.latents
         )
-        write_training_results(staging, with_provenance(metrics, provenance), read={})
+    write_text(staging.at(layout.settings), settings.to_json())
+    golden: dict[str, Value | None] = {"golden.vectors": None, "golden.mismatches": None}
+    if model.golden:
+        golden = {"golden.vectors": len(model.golden.images), "golden.mismatches": 0}
+    metrics = records(
+        {**golden, **figures},
+        evidence=Evidence.ESTIMATE,
+        reason=None if model.golden else "no golden vectors came with the network",
+    )
+    provenance = training_provenance(staging, data_hash, settings.seed)
+    write_training_results(staging, with_provenance(metrics, provenance), read={})

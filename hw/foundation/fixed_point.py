@@ -38,6 +38,18 @@ _ROUNDING: dict[str, Callable[[Values], Values]] = {
     "RND_ZERO": _nearest_ties_to_zero,
     "RND_MIN_INF": lambda x: np.ceil(x - 0.5),
 }
+# whether the next integer above `floor` is taken, for a rest in units where a step is 2 * half
+_ROUNDED_UP: dict[str, Callable[..., Any]] = {
+    "TRN": lambda floor, rest, half, negative: rest < 0,
+    "TRN_ZERO": lambda floor, rest, half, negative: negative & (rest > 0),
+    "RND": lambda floor, rest, half, negative: rest >= half,
+    "RND_CONV": lambda floor, rest, half, negative: (
+        (rest > half) | ((rest == half) & (floor % 2 == 1))
+    ),
+    "RND_INF": lambda floor, rest, half, negative: (rest > half) | ((rest == half) & ~negative),
+    "RND_ZERO": lambda floor, rest, half, negative: (rest > half) | ((rest == half) & negative),
+    "RND_MIN_INF": lambda floor, rest, half, negative: rest > half,
+}
 _OVERFLOW = ("WRAP", "SAT", "SAT_SYM", "SAT_ZERO")
 _NOTATION = re.compile(r"^(?:a[pc]_)?(?P<kind>u?fixed|u?int)<\s*(?P<args>[^>]*)>$")
 
@@ -111,6 +123,32 @@ class FixedFormat:
     def to_values(self, codes: Any) -> Values:
         """The real values that integer `codes` stand for."""
         return np.asarray(codes, dtype=np.float64) * self.step
+
+    def cast(self, codes: Any, fraction: int) -> Any:
+        """Codes of this format for integers `codes` with `fraction` fraction bits, exactly.
+
+        Shape and kind are kept: int64, whose numbers must fit at the finer of both fractions, or
+        Python's integers (object arrays) of any size.
+        """
+        return self.limit(self.round(codes, fraction))
+
+    def round(self, codes: Any, fraction: int) -> Any:
+        """Integers with `fraction` fraction bits rounded to those of this format, not limited."""
+        lost = fraction - self.fraction
+        if lost <= 0:
+            return codes * (1 << -lost)
+        half = 1 << (lost - 1)
+        floor = codes // (1 << lost)
+        rest = codes - floor * (1 << lost)
+        return floor + _ROUNDED_UP[self.rounding](floor, rest, half, codes < 0).astype(np.int64)
+
+    def limit(self, codes: Any) -> Any:
+        """Integers of any size brought into the range of this format's codes."""
+        if self.overflow in ("SAT", "SAT_SYM"):
+            return np.clip(codes, self.min_code, self.max_code)
+        if self.overflow == "SAT_ZERO":
+            return np.where((codes >= self.min_code) & (codes <= self.max_code), codes, 0)
+        return (codes - self.min_code) % (1 << self.width) + self.min_code
 
     def quantise(self, values: Any) -> Values:
         """Nearest representable values, in the sense of this format's modes."""

@@ -1,12 +1,13 @@
-"""hls4ml's model graph as combinational logic: adders, shifts and multiplexers, no multipliers.
+"""A network in integers as combinational logic: adders, shifts and multiplexers, no multipliers.
 
-Every layer is taken with the number formats that hls4ml settled, and computes what hls4ml's C++
-computes: each product is stored in the accumulator's format, the sum is cast to the result's, with
-their rounding and overflow modes.  The logic is alkaid's, which shares and balances the adders.
+Every operation computes what its record says, with the same number formats; each product is stored
+in the accumulator's format, the sum is cast to the result's, with their rounding and overflow
+modes.  The logic is alkaid's, which shares and balances the adders.
 """
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -15,20 +16,41 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.foundation.errors import InputError
-from hw.foundation.fixed_point import FixedFormat, parse_format
+from hw.foundation.fixed_point import FixedFormat
+from hw.foundation.integer_network import (
+    Cast,
+    Concatenate,
+    Input,
+    IntegerNetwork,
+    MaxPool,
+    Merge,
+    Operation,
+    Pad,
+    Reshape,
+    Scale,
+    Transpose,
+    WeightedSum,
+    lowest_bit,
+    windows,
+)
 
 Values = npt.NDArray[np.float64]
 Variables = npt.NDArray[np.object_]
 """alkaid's variables: FVariable in an ndarray of the shape that the network gives them."""
 
 _DEVICE = (1, 1, -1)  # cost and delay of an adder in alkaid's units: look-up tables, ns
-_CONSTANT_BITS = 22  # alkaid handles them in single precision
+_CONSTANT_BITS = 22  # of weights, which alkaid takes in single precision: longer ones are sums
+_LONGEST_CONSTANT = 31  # bits that alkaid keeps of a number that is added
 _WRAP = 3  # opcode of alkaid's quantisers
 _SUMS = {"binary_lut": False}  # its tables of one-bit inputs do not take signed ones
 
 
 class NoLogic(InputError):
     """No logic can be made of a layer, or of a number format of it."""
+
+
+class _TooLong(NoLogic):
+    """A constant that is added has more digits than can be kept."""
 
 
 @dataclass(frozen=True)
@@ -71,57 +93,119 @@ class NetworkLogic:
 
     Attributes:
         logic: alkaid's CombLogic; its inputs and outputs are those of the ports, in order.
-        network_input: format of the network's input.
+        network_inputs: format of each number of the network's inputs.
         input, output: formats of one element of each port.
         inputs, outputs: how many there are.
     """
 
     logic: Any
-    network_input: FixedFormat
+    network_inputs: tuple[FixedFormat, ...]
     input: FixedFormat
     output: FixedFormat
     inputs: int
     outputs: int
 
 
-def network_logic(graph: Any, wiring: Wiring) -> NetworkLogic:
-    """The logic of an hls4ml ModelGraph with one input and one output.
+def network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
+    """The logic of a network.
 
     Args:
-        wiring: from the port's elements to the network's input.
+        wiring: from the port's elements to the numbers of the network's inputs, one input after
+            the other; with a largest element only where the network has one input.
 
     Raises:
-        NoLogic: a layer, or a number format of one, that cannot be built; names it.
+        NoLogic: an operation that cannot be built; names the network's layer.
     """
+    with _exact_constants():
+        return _network_logic(network, wiring)
+
+
+def _network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
     from alkaid.trace import FVArray
 
-    layers = list(graph.get_layers())
+    numbers = [
+        operation.number for operation in network.inputs for _ in range(math.prod(operation.shape))
+    ]
+    ends = _port_ends(wiring, numbers)
+    port = FVArray.from_lhs(*ends, hwconf=_DEVICE)
+    shown = _with_zero(np.asarray(port))[wiring.element]
     values: dict[str, Variables] = {}
-    first = layers[0]
-    number, shape = _result(first), _shape(first)
-    port_format = wiring.port_format(number)
-    low, high, step = (
-        np.full(wiring.count, value)
-        for value in (port_format.min_value, wiring.largest_value(number), number.step)
-    )
-    port = FVArray.from_lhs(low, high, step, hwconf=_DEVICE)
-    network_input = _with_zero(np.asarray(port))[wiring.element]
-    for layer in layers:
-        if layer is first:
-            found = _cast(network_input.reshape(shape), number)
+    start = 0
+    for operation in network.operations:
+        if isinstance(operation, Input):
+            end = start + math.prod(operation.shape)
+            found, start = _cast(shown[start:end], operation.number), end
         else:
-            build = _BUILDERS.get(layer.class_name)
-            if build is None or len(layer.inputs) != 1:
-                raise NoLogic(
-                    f"layer '{layer.name}' is a {layer.class_name}, of which no logic can "
-                    f"be made; it can of layers with one input of the kinds {', '.join(_BUILDERS)}"
-                )
-            found = build(layer, values[layer.inputs[0]]).reshape(_shape(layer))
-        values |= dict.fromkeys(layer.outputs, found)
-    outputs = values[layers[-1].outputs[0]].ravel()
+            sources = [values[name] for name in operation.sources]
+            try:
+                found = _build(operation, sources)
+            except _TooLong as error:
+                raise NoLogic(f"layer '{operation.layer}': {error}") from error
+        values[operation.name] = found.reshape(operation.shape)
+    outputs = values[network.output].ravel()
     return NetworkLogic(
-        _traced(port, outputs), number, port_format, _result(layers[-1]), wiring.count, len(outputs)
+        _traced(port, outputs),
+        tuple(numbers),
+        wiring.port_format(common_format(numbers)),
+        network.result.number,
+        wiring.count,
+        len(outputs),
     )
+
+
+@contextlib.contextmanager
+def _exact_constants() -> Iterator[None]:
+    """Have constants of up to 31 digits exact, and longer ones refused: alkaid 0.8.2 finds their
+    lowest bit in single precision, and cuts off what does not fit 32 bits."""
+    from alkaid.trace import affine_interval, fixed_variable, fixed_variable_array, tracer
+    from alkaid.trace.passes import canon
+
+    theirs = fixed_variable.get_lsb_loc
+    add = fixed_variable.FVariable._const_add
+
+    def lowest(value: float) -> int:
+        return -lowest_bit(float(value)) if value else int(theirs(0.0))
+
+    def checked(variable: Any, other: float | None) -> Any:
+        digits = abs(float(other or 0))
+        if digits and math.log2(digits) + lowest_bit(digits) >= _LONGEST_CONSTANT:
+            raise _TooLong(
+                f"its constant {float(other or 0):.9g}, has more than "
+                f"{_LONGEST_CONSTANT} binary digits, for which no exact logic can be made; take "
+                "biases of fewer bits, or a coarser format for what is added to them"
+            )
+        return add(variable, other)
+
+    with contextlib.ExitStack() as stack:
+        for module in (affine_interval, fixed_variable, fixed_variable_array, tracer, canon):
+            stack.enter_context(mock.patch.object(module, "get_lsb_loc", lowest))
+        stack.enter_context(mock.patch.object(fixed_variable.FVariable, "_const_add", checked))
+        yield
+
+
+def common_format(numbers: Sequence[FixedFormat]) -> FixedFormat:
+    """The narrowest format that holds the codes of all these; the format itself where it is one."""
+    if len(set(numbers)) == 1:
+        return numbers[0]
+    signed = any(number.signed for number in numbers)
+    fraction = max(number.fraction for number in numbers)
+    whole = max(number.integer + (signed and not number.signed) for number in numbers)
+    return FixedFormat(whole + fraction, whole, signed)
+
+
+def _port_ends(wiring: Wiring, numbers: Sequence[FixedFormat]) -> tuple[Any, Any, Any]:
+    """Lowest and highest value and step of each element of the port."""
+    common = common_format(numbers)
+    least, most = wiring.port_format(common).min_value, wiring.largest_value(common)
+    low, high, step = (np.full(wiring.count, value) for value in (least, most, common.step))
+    for element, number in zip(wiring.element, numbers, strict=True):
+        if element < 0:
+            continue
+        own = wiring.port_format(number)
+        low[element] = own.min_value
+        high[element] = wiring.largest_value(number)
+        step[element] = number.step
+    return low, high, step
 
 
 def _traced(port: Any, outputs: Variables) -> Any:
@@ -149,139 +233,142 @@ def _signs_unshifted(logic: Any) -> Any:
     return logic._replace(ops=ops)
 
 
-# --- layers --------------------------------------------------------------------------------------
-def _dense(layer: Any, x: Variables) -> Variables:
-    weights = _constants(layer, "weight")
-    if layer.get_attr("_weights_transposed", False):
-        weights = weights.T
-    return _sums(layer, x.ravel(), weights)
-
-
-def _convolution(layer: Any, x: Variables) -> Variables:
-    size = tuple(int(layer.get_attr(f"filt_{axis}")) for axis in ("height", "width"))
-    filters = int(layer.get_attr("n_filt"))
-    weights = _constants(layer, "weight")
-    if layer.get_attr("_weights_transposed", False):
-        weights = np.moveaxis(weights.reshape(filters, *size, -1), 0, -1)
-    weights = weights.reshape(-1, filters)
-    return np.stack(
-        [
-            np.stack([_sums(layer, window.ravel(), weights) for window in row])
-            for row in _windows(layer, x, size, _constant(0.0))
-        ]
+# --- operations ----------------------------------------------------------------------------------
+def _build(operation: Operation, sources: Sequence[Variables]) -> Variables:
+    x, number = sources[0], operation.number
+    match operation:
+        case WeightedSum():
+            return _weighted_sums(operation, x)
+        case Scale():
+            return _scaling(operation, x)
+        case Cast():
+            return _activation(operation, x)
+        case MaxPool():
+            return _max_pooling(operation, x)
+        case Merge(function="multiply"):
+            raise NoLogic(
+                f"layer '{operation.layer}' multiplies two results, for which no logic is made; "
+                "only products with weights can be"
+            )
+        case Merge():
+            merge = _MERGES[operation.function]
+            pairs = zip(x.ravel(), sources[1].ravel(), strict=True)
+            return _cast(_array([merge(a, b) for a, b in pairs]), number)
+        case Concatenate():
+            return _cast(np.concatenate(sources, axis=operation.axis), number)
+        case Reshape():
+            return x
+        case Transpose():
+            return x.transpose(operation.axes)
+        case Pad():
+            return np.pad(x, (*operation.padding, (0, 0)), constant_values=_constant(0.0))
+    raise NoLogic(
+        f"layer '{operation.layer}' is a {type(operation).__name__}, of which no logic can be made"
     )
 
 
-def _max_pooling(layer: Any, x: Variables) -> Variables:
-    if layer.get_attr("pool_op") != "Max":
-        raise NoLogic(
-            f"layer '{layer.name}' pools by {layer.get_attr('pool_op')}, for which no logic can be "
-            "made; use MaxPooling2D"
-        )
-    number = _result(layer.get_input_node())
-    # what the C++ shows beside the image: only the highest bit set
-    beside = (number.min_code if number.signed else 1 << (number.width - 1)) * number.step
-    size = tuple(int(layer.get_attr(f"pool_{axis}")) for axis in ("height", "width"))
+_MERGES: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "maximum": lambda a, b: a.max_of(b),
+    "minimum": lambda a, b: a.min_of(b),
+}
+
+
+def _weighted_sums(operation: WeightedSum, x: Variables) -> Variables:
+    weights = operation.kernel.values
+    if operation.dense:
+        return _sums(operation, x.ravel(), weights)
+    size = weights.shape[:2]
+    weights = weights.reshape(-1, weights.shape[-1])
+    seen = windows(x, size, operation.strides, operation.padding, _constant(0.0))
+    return np.stack(
+        [np.stack([_sums(operation, window.ravel(), weights) for window in row]) for row in seen]
+    )
+
+
+def _max_pooling(operation: MaxPool, x: Variables) -> Variables:
+    lowest = _constant(min(v.low for v in x.ravel()))  # beside the image, where it changes nothing
+    seen = windows(x, operation.size, operation.strides, operation.padding, lowest)
     largest = [
         [[_largest(window[..., f].ravel()) for f in range(x.shape[-1])] for window in row]
-        for row in _windows(layer, x, size, _constant(beside))
+        for row in seen
     ]
-    return _cast(_cast(_array(largest), _accumulator(layer)), _result(layer))
+    return _cast(_array(largest), operation.number)
 
 
-def _activation(layer: Any, x: Variables) -> Variables:
-    function = layer.get_attr("activation")
-    if function not in ("relu", "linear"):
-        raise NoLogic(
-            f"layer '{layer.name}' is the activation '{function}', for which no logic can be made; "
-            "use relu or linear"
-        )
-    number = _result(layer)
-    if function == "relu":
+def _activation(operation: Cast, x: Variables) -> Variables:
+    number = operation.number
+    if operation.relu:
         # rounding keeps the sign; before the ReLU, what it adds joins the bias
         positive = _each(lambda v: v if v.high > 0 else _constant(0.0), x)
         x = _each(lambda v: _round(v, number).relu(), positive)
     return _cast(x, number)
 
 
-def _scaling(layer: Any, x: Variables) -> Variables:
-    """Batch normalisation: a factor and an offset for each channel, of full precision."""
-    factors, offsets = (_constants(layer, key).ravel() for key in ("scale", "bias"))
-    flat = x.ravel()
-    scaled = [
-        v * float(factors[i % len(factors)]) + float(offsets[i % len(offsets)])
-        for i, v in enumerate(flat)
-    ]
-    return _cast(_array(scaled), _result(layer))
-
-
-def _transposition(layer: Any, x: Variables) -> Variables:
-    return _cast(x.transpose(layer.get_attr("perm")), _result(layer))
-
-
-def _padding(layer: Any, x: Variables) -> Variables:
-    top, bottom, left, right = (
-        int(layer.get_attr(f"pad_{side}")) for side in ("top", "bottom", "left", "right")
+def _scaling(operation: Scale, x: Variables) -> Variables:
+    """A factor and an offset for each number, of full precision."""
+    factors, offsets = (
+        np.broadcast_to(part.values, x.shape).ravel()
+        for part in (operation.factor, operation.offset)
     )
-    sides = ((top, bottom), (left, right), (0, 0))
-    padded = np.pad(x, sides, constant_values=_constant(0.0))
-    return _cast(padded, _result(layer))
-
-
-def _move(layer: Any, x: Variables) -> Variables:
-    return _cast(x, _result(layer))
-
-
-_BUILDERS: dict[str, Callable[[Any, Variables], Variables]] = {
-    "Dense": _dense,
-    "Conv2D": _convolution,
-    "PointwiseConv2D": _convolution,
-    "Pooling2D": _max_pooling,
-    "Activation": _activation,
-    "BatchNormalization": _scaling,
-    "ApplyAlpha": _scaling,
-    "Transpose": _transposition,
-    "Reshape": _move,
-    "Repack": _move,
-    "ZeroPadding2D": _padding,
-}
-
-
-def _windows(layer: Any, x: Variables, size: tuple[int, ...], beside: Any) -> Variables:
-    """What a sliding window of that size sees, shape (rows, columns, *size, channels)."""
-    if any(layer.get_attr(f"dilation_{axis}", 1) != 1 for axis in ("height", "width")):
-        raise NoLogic(f"layer '{layer.name}' is dilated, for which no logic can be made")
-    padding = [
-        (int(layer.get_attr(f"pad_{a}")), int(layer.get_attr(f"pad_{b}")))
-        for a, b in (("top", "bottom"), ("left", "right"))
+    scaled = [
+        _times(v, float(factor)) + float(offset)
+        for v, factor, offset in zip(x.ravel(), factors, offsets, strict=True)
     ]
-    padded = np.pad(x, [*padding, (0, 0)], constant_values=beside)
-    seen = np.lib.stride_tricks.sliding_window_view(padded, size, axis=(0, 1))
-    rows, columns = (int(layer.get_attr(f"stride_{axis}")) for axis in ("height", "width"))
-    return np.moveaxis(seen[::rows, ::columns], 2, -1)
+    return _cast(_array(scaled), operation.number)
+
+
+def _times(v: Any, factor: float) -> Any:
+    """A product as a sum of shifted numbers, one for each digit of the factor that is not zero."""
+    digits = [v * digit for digit in _signed_digits(factor)]
+    return _balanced_sum(digits) if digits else _constant(0.0)
+
+
+def _signed_digits(value: float) -> list[float]:
+    """Powers of two, and their negatives, as few as can be, whose sum is `value`."""
+    digits = []
+    while value:
+        lowest = math.copysign(_lowest_bit(value), value)
+        # a run of ones is one power of two less another
+        digit = lowest if value / lowest % 4 == 1 else -lowest
+        digits.append(digit)
+        value -= digit
+    return digits
 
 
 # --- arithmetic ----------------------------------------------------------------------------------
-def _sums(layer: Any, x: Variables, weights: Values) -> Variables:
+def _sums(operation: WeightedSum, x: Variables, weights: Values) -> Variables:
     """Weighted sums of `x` (n,) for weights (n, m), shape (m,): products and sums in the
     accumulator's format, the result cast."""
-    number = _accumulator(layer)
-    bias = number.quantise(_constants(layer, "bias")).ravel()
+    number = operation.accumulator
+    bias = number.quantise(operation.bias.values).ravel()
     live = np.array([v.high != 0 or v.low != 0 for v in x]) & weights.any(axis=1)
     x, weights = x[live], weights[live]
-    _require_room(layer, number, x, weights, bias)
+    _require_room(operation, x, weights, bias)
     lowest = np.array([_lowest_bit(w) for w in weights.ravel()]).reshape(weights.shape)
     inexact = np.array([v.step for v in x]).reshape(-1, 1) * lowest < number.step
     sums = [_constant(float(b)) for b in bias]
     exact = np.where(inexact, 0, weights)
-    if exact.any():
-        sums = [s + total for s, total in zip(sums, _products(x, exact), strict=True)]
+    for part in _weight_parts(exact):
+        sums = [s + total for s, total in zip(sums, _products(x, part), strict=True)]
     for j in np.flatnonzero(inexact.any(axis=0)):
         rounded = [
-            _round(x[i] * float(weights[i, j]), number) for i in np.flatnonzero(inexact[:, j])
+            _round(_times(x[i], float(weights[i, j])), number)
+            for i in np.flatnonzero(inexact[:, j])
         ]
         sums[j] = sums[j] + _balanced_sum(rounded)
-    return _cast(_cast(_array(sums), number), _result(layer))
+    return _cast(_cast(_array(sums), number), operation.number)
+
+
+def _weight_parts(weights: Values) -> list[Values]:
+    """Arrays of few digits whose sum is `weights`; none where these are all zero."""
+    parts = []
+    while weights.any():
+        unit = 2.0 ** (math.floor(math.log2(np.abs(weights).max())) + 1 - _CONSTANT_BITS)
+        parts.append(np.trunc(weights / unit) * unit)
+        weights = weights - parts[-1]
+    return parts
 
 
 def _products(x: Variables, weights: Values) -> Variables:
@@ -297,10 +384,9 @@ def _balanced_sum(terms: list[Any]) -> Any:
     return np.sum(FVArray(_array(terms), hwconf=_DEVICE))
 
 
-def _require_room(
-    layer: Any, number: FixedFormat, x: Variables, weights: Values, bias: Values
-) -> None:
+def _require_room(operation: WeightedSum, x: Variables, weights: Values, bias: Values) -> None:
     """Order does not matter to a sum that wraps; to one that saturates it would."""
+    number = operation.accumulator
     if number.overflow == "WRAP":
         return
     ends = np.array([(v.low, v.high) for v in x]).reshape(-1, 2, 1) * weights[:, None]
@@ -310,8 +396,8 @@ def _require_room(
     too_low = (low < 0).any() and low.min() - slack < number.min_value
     if too_low or high.max() + slack > number.max_value:
         raise NoLogic(
-            f"layer '{layer.name}' sums in the format {number}, which it can leave: the order of "
-            "the sum would matter; give it more integer bits, or the overflow mode WRAP"
+            f"layer '{operation.layer}' sums in the format {number}, which it can leave: the "
+            "order of the sum would matter; give it more integer bits, or the overflow mode WRAP"
         )
 
 
@@ -439,41 +525,3 @@ def _lowest_bit(value: float) -> float:
         return math.inf
     numerator, denominator = abs(float(value)).as_integer_ratio()
     return (numerator & -numerator) / denominator
-
-
-# --- what hls4ml settled -------------------------------------------------------------------------
-def _result(layer: Any) -> FixedFormat:
-    return _format(layer, layer.get_output_variable().type.precision, "result")
-
-
-def _accumulator(layer: Any) -> FixedFormat:
-    return _format(layer, layer.get_attr("accum_t").precision, "accumulator")
-
-
-def _shape(layer: Any) -> tuple[int, ...]:
-    return tuple(int(extent) for extent in layer.get_output_variable().shape)
-
-
-def _constants(layer: Any, key: str) -> Values:
-    """The weights of that name, as the C++ holds them."""
-    weight = layer.weights[key]
-    number = _format(layer, weight.type.precision, key)
-    values = number.quantise(weight.data)
-    lowest = min(map(_lowest_bit, values.flat), default=math.inf)
-    if np.abs(values).max(initial=0) / lowest >= 1 << _CONSTANT_BITS:
-        raise NoLogic(
-            f"layer '{layer.name}': its {key} in the format {number} spans more than "
-            f"{_CONSTANT_BITS} bits from the largest value down to the lowest bit of any, for "
-            "which no exact logic can be made; take a narrower format"
-        )
-    return values
-
-
-def _format(layer: Any, precision: Any, role: str) -> FixedFormat:
-    try:
-        return parse_format(str(precision))
-    except (ValueError, TypeError) as error:
-        raise NoLogic(
-            f"layer '{layer.name}': its {role} has the format {precision}, for which no logic can "
-            "be made; use fixed-point formats"
-        ) from error

@@ -20,7 +20,7 @@ from pydantic import ValidationError, model_validator
 
 from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError
-from hw.foundation.fixed_point import FixedFormat, parse_format
+from hw.foundation.fixed_point import Codes, FixedFormat, parse_format
 from hw.foundation.record_types import FormatText
 from hw.foundation.strict_config import StrictRecord
 from hw.generated.network_logic import NetworkLogic, NoLogic, Wiring
@@ -59,6 +59,13 @@ class RtlPort(StrictRecord):
         return self.fixed.width * self.count
 
 
+class InputFormat(StrictRecord):
+    """Numbers of the network's inputs, one after the other, in one format."""
+
+    number_format: str
+    count: int
+
+
 class GeneratedRtl(StrictRecord):
     """What other steps need to know of a generated design; kept in its folder as `design.json`.
 
@@ -68,7 +75,7 @@ class GeneratedRtl(StrictRecord):
         target: the target it was made for, resolved.
         encoder_hash: of the model file it was made from.
         input, output: data ports.
-        network_input: format of the network's input, of which the input port may be a part.
+        network_inputs: formats of the network's numbers, of which the input port may show a part.
         element: element of the input port shown at each number of the network's input (flat); -1
             where the network reads 0.
         largest: input elements are from 0 to this value; None: the whole range of their format.
@@ -87,7 +94,7 @@ class GeneratedRtl(StrictRecord):
     encoder_hash: str
     input: RtlPort
     output: RtlPort
-    network_input: FormatText
+    network_inputs: tuple["InputFormat", ...]
     element: tuple[int, ...]
     largest: float | None
     latency_cycles: int
@@ -104,15 +111,32 @@ class GeneratedRtl(StrictRecord):
             raise ValueError(f"element: the input port has {self.input.count} elements")
         return self
 
+    def codes(self, images: npt.NDArray[np.float32]) -> Codes:
+        """Codes of the input port, shape (n, count), that show images of shape (n, ...)."""
+        elements = self.inputs(images).astype(np.float64)
+        pixels = np.repeat(
+            np.arange(len(self.network_inputs)), [run.count for run in self.network_inputs]
+        )
+        shown = self._pixels()
+        for index, run in enumerate(self.network_inputs):
+            own = np.where(shown >= 0, pixels[shown], 0) == index
+            elements[:, own] = parse_format(run.number_format).quantise(elements[:, own])
+        return self.input.fixed.to_codes(elements)
+
+    def _pixels(self) -> npt.NDArray[np.int64]:
+        """The number of the network's inputs that each element shows; -1 where it shows none."""
+        pixel = np.full(self.input.count, -1)
+        shown = np.flatnonzero(np.array(self.element) >= 0)
+        pixel[np.array(self.element)[shown]] = shown
+        return pixel
+
     def inputs(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Elements of the input port, shape (n, count), that show images of shape (n, ...).
 
         An image is more than the port can show where it is not `images_of` these.
         """
         flat = images.reshape(len(images), -1)
-        pixel = np.full(self.input.count, -1)
-        shown = np.flatnonzero(np.array(self.element) >= 0)
-        pixel[np.array(self.element)[shown]] = shown
+        pixel = self._pixels()
         elements = flat[:, pixel] * (pixel >= 0)
         return elements if self.largest is None else elements.clip(0, self.largest)
 
@@ -173,7 +197,10 @@ def write_rtl(
             encoder_hash=encoder_hash,
             input=input_port,
             output=output_port,
-            network_input=str(logic.network_input),
+            network_inputs=tuple(
+                InputFormat(number_format=str(number), count=len(list(same)))
+                for number, same in itertools.groupby(logic.network_inputs)
+            ),
             element=tuple(int(e) for e in wiring.element),
             largest=wiring.largest,
             latency_cycles=latency,

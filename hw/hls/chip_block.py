@@ -8,12 +8,12 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hw.foundation.atomic_file import atomic_directory
 from hw.foundation.errors import InputError, ToolFailed
+from hw.foundation.integer_network import IntegerNetwork
 from hw.hls.conversion import TOP as ENCODER
-from hw.hls.conversion import NumberFormats, convert
+from hw.hls.conversion import convert
 from hw.targets.target import Target
 
 TOP = "econ_t_block"
@@ -59,10 +59,9 @@ def obstacle(target: Target) -> str | None:
 
 
 def write_block(
-    network: Any,
+    network: IntegerNetwork,
     target: Target,
     folder: Path,
-    formats: NumberFormats,
     *,
     bench: Path,
     test_data: Mapping[str, bytes],
@@ -73,10 +72,9 @@ def write_block(
     The same arguments give the same files.
 
     Args:
-        network: tf_keras model that hls4ml converts to the encoder.  Its weights must not be zero
-            anywhere: hls4ml counts multipliers by them.
+        network: the encoder.  Its weights must not be zero anywhere: hls4ml counts multipliers by
+            them.
         target: one without an `obstacle`.
-        formats: of the encoder's numbers.
         bench: C++ source of the test bench.
         test_data: contents of the files that the bench reads, STIMULUS and EXPECTED.
         log: file that receives all that hls4ml prints and warns.
@@ -96,7 +94,6 @@ def write_block(
             generated,
             encoder_hash="",  # of no trained encoder
             log=log,
-            formats=formats,
             weights_as_ports=True,
         )
         firmware = (generated / _FIRMWARE).rename(project / _FIRMWARE)

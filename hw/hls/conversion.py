@@ -1,9 +1,8 @@
-"""A trained, quantised network to a complete HLS C++ project, through hls4ml.
+"""A network in integers to a complete HLS C++ project, through hls4ml.
 
-The network must be in fixed point throughout: hls4ml then propagates exact precision through every
-layer, and the C++ equals Keras bit for bit (its default precision does not).  Or the caller names
-the format of every number, as for hardware that drops bits within a sum.  The caller imports Keras
-first; hls4ml, which would import it otherwise, is imported here only when it is used.
+Every layer is given to hls4ml with its weights and the formats of all its numbers, so that the C++
+equals the network code for code.  hls4ml is imported here only when it is used: it would import
+Keras, which the caller has imported in the generation that the project needs.
 """
 
 import contextlib
@@ -11,7 +10,7 @@ import importlib.metadata
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,19 +21,16 @@ from hw.backends.registry import BACKENDS
 from hw.foundation.atomic_file import atomic_directory, write_text
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat, parse_format
+from hw.foundation.integer_network import IntegerNetwork, NoFixedPoint
 from hw.foundation.record_types import FormatText
 from hw.foundation.strict_config import StrictRecord
+from hw.hls.layer_list import layer_list
 from hw.targets.target import Target
 
 TOP = "econt_encoder"
 """Name of the top function, and of the C++ file that holds it."""
 
 _PROJECT_FILE = "project.json"
-_SKIPPED_LAYERS = ("Dropout",)  # hls4ml drops them: they do nothing after training
-
-
-class NoFixedPoint(InputError):
-    """The network is not in fixed point throughout, so that no C++ can equal it bit for bit."""
 
 
 class Port(StrictRecord):
@@ -95,7 +91,7 @@ class HlsProject(StrictRecord):
         target: the target it was made for, resolved.
         encoder_hash: of the model file it was made from.
         hls4ml: version.
-        input, output: ports of the top function.
+        inputs, output: ports of the top function.
         layers: in the order of computation.
     """
 
@@ -103,50 +99,47 @@ class HlsProject(StrictRecord):
     target: Target
     encoder_hash: str
     hls4ml: str
-    input: Port
+    inputs: tuple[Port, ...]
     output: Port
     layers: tuple[LayerType, ...]
 
-
-NumberFormats = Mapping[str, Mapping[str, FixedFormat]]
-"""Formats by layer and role: `weight`, `bias`, `accum`, `result`."""
+    @property
+    def input_size(self) -> int:
+        """Numbers in one vector of all inputs."""
+        return sum(port.size for port in self.inputs)
 
 
 def convert(
-    network: Any,
+    network: IntegerNetwork,
     target: Target,
     folder: Path,
     *,
     encoder_hash: str,
     log: Path,
-    formats: NumberFormats | None = None,
     weights_as_ports: bool = False,
 ) -> tuple[Any, HlsProject]:
-    """Convert a Keras 2 network to an HLS project in `folder`, which is replaced as a whole.
+    """Convert a network to an HLS project in `folder`, which is replaced as a whole.
 
     The same network and target give the same files, but for the absolute path of `folder`, which
     hls4ml writes into its own configuration.
 
     Args:
-        network: tf_keras model; quantised by QKeras, one input, one output.
         encoder_hash: hash of the model file, recorded in the project.
         log: file that receives all that hls4ml prints and warns.
-        formats: of the numbers of all layers, taken as they are; None to have exact ones found.
         weights_as_ports: weights are arguments of the top function instead of constants.
 
     Returns:
         hls4ml's ModelGraph and the project's record.
 
     Raises:
-        NoFixedPoint: the network is not in fixed point throughout.
-        InputError: a layer that hls4ml cannot convert; names it.
+        Refused: a layer that hls4ml cannot write for this target; names it.
+        InputError: hls4ml fails; tells its words and the log.
     """
-    _check_layers(network)
     folder = folder.resolve()
     log.parent.mkdir(parents=True, exist_ok=True)
     with atomic_directory(folder) as temporary:
         with _conversion(target, log):
-            graph = _hls4ml_graph(network, target, temporary, formats, weights_as_ports)
+            graph = _hls4ml_graph(network, target, temporary, weights_as_ports=weights_as_ports)
             project = _describe(graph, target, encoder_hash)
             graph.write()
         # Catapult's writer leaves an archive beside the project
@@ -155,21 +148,6 @@ def convert(
         write_text(temporary / _PROJECT_FILE, project.model_dump_json(indent=1) + "\n")
     graph.config.config["OutputDir"] = str(folder)
     return graph, project
-
-
-def model_graph(
-    network: Any, target: Target, *, log: Path, formats: NumberFormats | None = None
-) -> Any:
-    """hls4ml's ModelGraph of a network, the one that `convert` writes; no file but the log.
-
-    Args and raises: as of `convert`.
-    """
-    _check_layers(network)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with _conversion(target, log):
-        graph = _hls4ml_graph(network, target, log.parent, formats, weights_as_ports=False)
-        layer_types(graph)
-    return graph
 
 
 def read_project(folder: Path) -> HlsProject:
@@ -206,99 +184,46 @@ def layer_types(graph: Any) -> tuple[LayerType, ...]:
     return tuple(_layer_type(layer) for layer in graph.get_layers())
 
 
-def _check_layers(network: Any) -> None:
-    from hls4ml.converters import get_supported_keras_layers
-
-    supported = {*get_supported_keras_layers(), *_SKIPPED_LAYERS}
-    for layer in network.layers:
-        kind = type(layer).__name__
-        if kind not in supported:
-            raise InputError(
-                f"layer '{layer.name}' is a {kind}, which hls4ml cannot convert; "
-                "replace it by a layer that it knows, such as QConv2D, QDense or QActivation"
-            )
-    for what, tensors in (("inputs", network.inputs), ("outputs", network.outputs)):
-        if len(tensors) != 1:
-            raise InputError(f"the network has {len(tensors)} {what}; one is expected")
-
-
 def _hls4ml_graph(
-    network: Any,
-    target: Target,
-    folder: Path,
-    formats: NumberFormats | None,
-    weights_as_ports: bool,
+    network: IntegerNetwork, target: Target, folder: Path, *, weights_as_ports: bool
 ) -> Any:
     import hls4ml
+    from hls4ml.model.graph import ModelGraph
 
-    config = hls4ml.utils.config_from_keras_model(
-        network,
-        granularity="name",
-        backend=target.backend,
-        default_reuse_factor=target.reuse_factor,
-    )
-    config["Model"]["Strategy"] = target.strategy
+    layers = layer_list(network, target.io_type)
+    model = {
+        "Precision": "fixed<16,6>",  # of nothing: each layer has its own
+        "ReuseFactor": target.reuse_factor,
+        "Strategy": target.strategy,
+        "BitExact": False,
+    }
     if weights_as_ports:
-        config["Model"]["BramFactor"] = 0  # arrays of more weights than this are ports
-    _set_unsigned(network, config["LayerName"])
-    for name, layer in config["LayerName"].items():
-        layer["Trace"] = True
-        layer["Strategy"] = target.strategy
-        if formats is not None:
-            _set_formats(name, layer, formats)
-    graph = hls4ml.converters.convert_from_keras_model(
-        network,
-        hls_config=config,
-        backend=target.backend,
+        model["BramFactor"] = 0  # arrays of more weights than this are ports
+    config = hls4ml.converters.create_config(
         output_dir=str(folder),
         project_name=TOP,
+        backend=target.backend,
         io_type=target.io_type,
         clock_period=target.clock_period_ns,
-        bit_exact=formats is None,
         **BACKENDS[target.backend].conversion_options(target),
     )
+    config |= {"InputData": None, "OutputPredictions": None}
+    config["HLSConfig"] = {
+        "Model": model,
+        "LayerName": {
+            name: {
+                "Trace": True,
+                "Strategy": target.strategy,
+                "ReuseFactor": target.reuse_factor,
+                "Precision": {role: str(number) for role, number in formats.items()},
+            }
+            for name, formats in layers.formats.items()
+        },
+    }
+    inputs = [operation.name for operation in network.inputs]
+    graph = ModelGraph.from_layer_list(config, layers.layers, inputs, [network.output])
     graph.config.trace_output = True  # calls that show each layer's result to a C-simulation
-    # the encoder's own file is kept where it was trained; a copy would carry the time of writing
-    del graph.config.config["KerasModel"]
     return graph
-
-
-_QUANTISERS = {
-    "result": "quantizer",
-    "weight": "kernel_quantizer_internal",
-    "bias": "bias_quantizer_internal",
-}
-
-
-def _set_unsigned(network: Any, layers: dict[str, Any]) -> None:
-    """Give quantisers their formats that hls4ml 1.3.0 mistakes: it takes each unsigned one for a
-    signed one, and a ReLU's of whole numbers for one that neither rounds nor saturates."""
-    for layer in network.layers:
-        for role, attribute in _QUANTISERS.items():
-            quantiser: Any = getattr(layer, attribute, None)
-            kind = type(quantiser).__name__
-            if (kind == "quantized_bits" and not quantiser.keep_negative) or (
-                kind == "quantized_relu" and quantiser.bits == quantiser.integer
-            ):
-                number = FixedFormat(
-                    int(quantiser.bits), int(quantiser.integer), False, "RND_CONV", "SAT"
-                )
-                layers[layer.name]["Precision"][role] = str(number)
-
-
-def _set_formats(name: str, layer: dict[str, Any], formats: NumberFormats) -> None:
-    """Set a layer's formats; a linear activation that hls4ml splits off a layer has its result's.
-
-    Raises:
-        ValueError: no formats are given for this layer.
-    """
-    given = formats.get(name)
-    if given is None and name.endswith("_linear"):
-        given = {"result": formats[name.removesuffix("_linear")]["result"]}
-    if given is None:
-        raise ValueError(f"no number formats are given for layer '{name}'")
-    for role, number in given.items():
-        layer["Precision"][role] = str(number)
 
 
 def _describe(graph: Any, target: Target, encoder_hash: str) -> HlsProject:
@@ -307,7 +232,7 @@ def _describe(graph: Any, target: Target, encoder_hash: str) -> HlsProject:
         target=target,
         encoder_hash=encoder_hash,
         hls4ml=importlib.metadata.version("hls4ml"),
-        input=_port(graph, graph.get_input_variables()[0]),
+        inputs=tuple(_port(graph, variable) for variable in graph.get_input_variables()),
         output=_port(graph, graph.get_output_variables()[0]),
         layers=layer_types(graph),
     )

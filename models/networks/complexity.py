@@ -24,14 +24,16 @@ from hw.foundation.errors import InputError
 from models.keras_backend import keras, qkeras, tf
 from models.networks.floored_layers import FixedPoint, plain_layer
 from models.networks.network_files import custom_objects
-from models.networks.number_formats import quantiser_bits, weight_parts, weight_quantiser
+from models.networks.number_formats import quantiser_bits, stored_weights, weight_quantiser
 
 _FLOAT_BITS = 32
 # layers that hand on values as they are, so their output has the bits of their input
 _MOVES = (
     "InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "MaxPooling1D", "MaxPooling2D",
-    "GlobalMaxPooling2D", "UpSampling2D", "ZeroPadding2D", "Cropping2D", "ReLU",
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D",
+    "ZeroPadding2D", "Cropping1D", "Cropping2D", "ReLU", "Concatenate", "Maximum", "Minimum",
 )  # fmt: skip
+_SUMS = ("Add", "Subtract")  # whose output has bits for carries
 
 
 @dataclass(frozen=True)
@@ -150,16 +152,18 @@ def _output_bits(layer: keras.layers.Layer, input_bits: int) -> int:
         bits = quantiser_bits(getattr(layer, attribute, None))
         if bits is not None:
             return bits
+    if type(layer).__name__ in _SUMS and input_bits < _FLOAT_BITS:
+        return input_bits + math.ceil(math.log2(len(_flat(layer.input))))
     return input_bits if type(layer).__name__ in _MOVES else _FLOAT_BITS
 
 
 def _cost(layer: keras.layers.Layer, prefix: str, input_bits: int) -> LayerCost:
     macs, products_per_sum = _macs(layer)
+    stored = stored_weights(layer)
     bits_of = {
-        part: quantiser_bits(weight_quantiser(layer, part)) or _FLOAT_BITS
-        for part in weight_parts(layer)
+        part: quantiser_bits(weight_quantiser(layer, part)) or _FLOAT_BITS for part in stored
     }
-    sizes = [int(weight.shape.num_elements()) for weight in layer.weights]
+    sizes = [int(weight.shape.num_elements()) for weight in stored.values()]
     multiplied = next(iter(bits_of.values()))  # Keras puts the kernel first
     bops = macs * (input_bits * multiplied + input_bits + multiplied + math.log2(products_per_sum))
     return LayerCost(
@@ -167,7 +171,7 @@ def _cost(layer: keras.layers.Layer, prefix: str, input_bits: int) -> LayerCost:
         kind=type(layer).__name__,
         macs=macs,
         bops=round(bops),
-        parameters=layer.count_params(),
+        parameters=sum(sizes),
         weight_bits=sum(map(operator.mul, sizes, bits_of.values())),
     )
 

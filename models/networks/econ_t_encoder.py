@@ -33,8 +33,7 @@ from models.networks.econ_t_formats import (
     WEIGHT,
     latent_format,
 )
-from models.networks.floored_layers import FixedPoint, FlooredConv2D, FlooredDense, plain_layer
-from models.networks.network_files import custom_objects
+from models.networks.floored_layers import FixedPoint, FlooredConv2D, FlooredDense
 from models.networks.number_formats import (
     output_format,
     weight_formats,
@@ -241,23 +240,11 @@ def on_chip(network: keras.Model) -> keras.Model:
     return econ_t_encoder(chip_weights(network).values(), latent.width)
 
 
-def plain_twin(network: keras.Model) -> keras.Model:
-    """The same network of ordinary QKeras layers, which sum their products as they are.
-
-    It has the same layer names and the same weights; its latents are other ones.
-    """
-    with keras.utils.custom_object_scope(custom_objects()):
-        twin = keras.models.clone_model(network, clone_function=plain_layer)
-    twin.set_weights(network.get_weights())
-    return twin
-
-
 def hls_formats(network: keras.Model) -> dict[str, dict[str, FixedFormat]]:
-    """Number formats by layer and role with which hls4ml's C++ of the network's plain twin computes
-    what the network computes.
+    """Number formats by layer and role in which hardware computes the network.
 
-    hls4ml stores each product in the accumulator's type, so the fraction bits of that type floor
-    the product.  No sum can leave these formats, whatever weights and image.
+    Each product is stored in the accumulator's type, so the fraction bits of that type floor the
+    product.  No sum can leave these formats, whatever weights and image.
 
     Args:
         network: one that `has_chip_arithmetic`.

@@ -6,6 +6,7 @@ activation that it names is checked against the short list of those that this pr
 """
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,14 +28,26 @@ _LAYERS = {
     "InputLayer", "Dense", "Conv1D", "Conv2D", "Conv2DTranspose", "DepthwiseConv2D",
     "BatchNormalization", "Activation", "ReLU", "LeakyReLU", "Softmax", "Dropout",
     "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
-    "GlobalMaxPooling2D", "GlobalAveragePooling2D", "UpSampling2D", "ZeroPadding2D", "Cropping2D",
-    "Flatten", "Reshape", "Permute", "Add", "Subtract", "Multiply", "Concatenate",
-    "QDense", "QConv1D", "QConv2D", "QConv2DTranspose", "QDepthwiseConv2D", "QBatchNormalization",
-    "QActivation", "FlooredConv2D", "FlooredDense", "FixedPoint",
+    "GlobalMaxPooling1D", "GlobalAveragePooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling2D",
+    "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D",
+    "SeparableConv1D", "SeparableConv2D", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise",
+    "GaussianDropout", "AlphaDropout", "ActivityRegularization",
+    "Flatten", "Reshape", "Permute", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum",
+    "Concatenate",
+    "QDense", "QConv1D", "QConv2D", "QConv2DTranspose", "QDepthwiseConv2D", "QSeparableConv1D",
+    "QSeparableConv2D", "QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm", "QBatchNormalization",
+    "QAveragePooling2D", "QGlobalAveragePooling2D", "QActivation", "QAdaptiveActivation",
+    "FlooredConv2D", "FlooredDense", "FixedPoint",
 }  # fmt: skip
+# layers of FKeras: those of QKeras with two more keys, which tell where to flip bits
+_FAULTY = {
+    f"F{name}": name for name in ("QDense", "QConv1D", "QConv2D", "QDepthwiseConv2D", "QActivation")
+}
+_FAULT_KEYS = ("ber", "bit_loc")
 _QUANTISERS = {
     "quantized_bits", "quantized_relu", "quantized_po2", "quantized_relu_po2", "quantized_tanh",
-    "quantized_sigmoid", "binary", "ternary",
+    "quantized_sigmoid", "quantized_hswish", "quantized_ulaw", "bernoulli", "binary", "ternary",
+    "stochastic_binary", "stochastic_ternary",
 }  # fmt: skip
 _PARTS = {
     "Zeros", "Ones", "Constant", "RandomNormal", "RandomUniform", "TruncatedNormal", "Orthogonal",
@@ -46,6 +59,7 @@ _CLASSES = _MODELS | _LAYERS | _QUANTISERS | _PARTS
 _ACTIVATIONS = _QUANTISERS | {
     "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "sigmoid", "hard_sigmoid",
     "tanh", "softmax", "softplus", "softsign", "swish", "exponential",
+    "hard_tanh", "smooth_sigmoid", "smooth_tanh", "binary_sigmoid", "binary_tanh",
 }  # fmt: skip
 _PACKAGES = {"keras", "tf_keras", "qkeras", "builtins", "models"}
 WEIGHT_SUFFIXES = (".hdf5", ".h5")  # of weights alone, whose architecture is a .json beside them
@@ -139,7 +153,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise InputError(
-            f"{path}: damaged: {type(error).__name__}: {_first_line(error)}; train or import the "
+            f"{path}: damaged: {type(error).__name__}: {_cause(error)}; train or import the "
             "model anew, or take the file from where it came again"
         ) from error
 
@@ -162,7 +176,7 @@ def _load_archive(path: Path) -> keras.Model:
             path, custom_objects=custom_objects(), compile=False, safe_mode=True
         )
     except Exception as error:
-        raise InputError(f"{path}: Keras cannot load it: {_first_line(error)}") from error
+        raise InputError(f"{path}: Keras cannot load it: {_cause(error)}") from error
 
 
 def _load_hdf5(path: Path) -> keras.Model:
@@ -180,13 +194,42 @@ def _load_hdf5(path: Path) -> keras.Model:
 
 def _build(text: str | bytes, path: Path) -> keras.Model:
     config = _parse(text, path)
-    if "compile_config" in config:
-        del config["compile_config"]
+    config.pop("compile_config", None)
+    if config.get("class_name") == "Sequential" and isinstance(config.get("config"), list):
+        config["config"] = {"layers": config["config"]}  # as Keras before 2.2.3 wrote it
+    try:
+        config = _without_fault_keys(config)
+    except RecursionError as error:
+        raise InputError(_too_deep(path)) from error
     _check(config, path)
     try:
         return keras.models.model_from_json(json.dumps(config), custom_objects=custom_objects())
     except Exception as error:
-        raise InputError(f"{path}: Keras cannot build it: {_first_line(error)}") from error
+        raise InputError(f"{path}: Keras cannot build it: {_cause(error)}") from error
+
+
+def _too_deep(path: Path) -> str:
+    return f"{path}: nested too deeply for a description of a network"
+
+
+def _without_fault_keys(node: Any) -> Any:
+    """A description in which layers of FKeras are QKeras's, which compute the same."""
+    if isinstance(node, list):
+        return [_without_fault_keys(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _without_fault_keys(value) for key, value in node.items()}
+    name, inner = found.get("class_name"), found.get("config")
+    if not isinstance(name, str) or not isinstance(inner, dict):
+        return found
+    plain = _FAULTY.get(name, name)
+    if plain != name:
+        found["class_name"] = plain
+        found.pop("registered_name", None)
+        found.pop("module", None)
+    if plain.startswith("Q"):
+        found["config"] = {key: value for key, value in inner.items() if key not in _FAULT_KEYS}
+    return found
 
 
 def _parse(text: str | bytes, path: Path) -> dict[str, Any]:
@@ -212,7 +255,7 @@ def _check(config: dict[str, Any], path: Path) -> None:
             if fault:
                 raise InputError(f"{path}: {fault}")
     except RecursionError as error:
-        raise InputError(f"{path}: nested too deeply for a description of a network") from error
+        raise InputError(_too_deep(path)) from error
 
 
 def _check_node(node: Any, layer: str, path: Path) -> None:
@@ -263,8 +306,24 @@ def _keras_3(path: Path) -> str:
     )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
+def _cause(error: Exception) -> str:
+    """What an error of Keras says, and of which layer; not the whole description before it."""
+    text = str(error).strip()
+    about, _, cause = text.partition("Exception encountered:")
+    if not cause:
+        return text.split("\n")[0]
+    cause = cause.strip().split("\n")[0]
+    kind = re.search(r"deserializing class '(\w+)'", about)
+    name = re.search(r"config=\{'name': '([^']*)'", about)
+    unknown = re.search(r"Keyword argument not understood:', '(\w+)'", cause) or re.search(
+        r"unexpected keyword argument '(\w+)'", cause
+    )
+    if unknown:
+        cause = (
+            f"it has a setting '{unknown[1]}' that {kind[1] if kind else 'its class'} does not "
+            "know; take it out of the file if the layer computes the same without it"
+        )
+    return f"layer '{name[1]}': {cause}" if name else cause
 
 
 def _set_weights(network: keras.Model, file: h5py.File, path: Path) -> None:

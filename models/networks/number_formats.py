@@ -7,8 +7,12 @@ import numpy.typing as npt
 
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat
+from hw.foundation.integer_network import narrowest
 from models.keras_backend import keras
 from models.networks.floored_layers import FixedPoint
+
+WEIGHT_BITS = 32
+"""Most bits from the highest bit of a layer's weights down to the lowest of any."""
 
 
 def is_quantised(network: keras.Model) -> bool:
@@ -25,17 +29,13 @@ def is_quantised(network: keras.Model) -> bool:
 
 
 def weight_formats(network: keras.Model) -> dict[str, FixedFormat]:
-    """Format of every quantised weight array, by `<layer>/kernel`, `<layer>/bias`.
+    """Format of every quantised weight array, by `<layer>/kernel`, `<layer>/bias`: the quantiser's,
+    or the narrowest that holds the values of a quantiser that has none (powers of two, a scale).
 
     Raises:
-        InputError: a quantiser whose values are no plain fixed-point numbers; names the layer.
+        InputError: a quantiser whose values are no fixed-point numbers; names the layer.
     """
-    return {
-        f"{layer.name}/{part}": _format(quantiser, f"layer '{layer.name}', {part}")
-        for layer in network.layers
-        for part in weight_parts(layer)
-        if (quantiser := weight_quantiser(layer, part)) is not None
-    }
+    return {name: number for name, (number, _) in _integer_weights(network).items()}
 
 
 def integer_weights(network: keras.Model) -> dict[str, npt.NDArray[np.int64]]:
@@ -45,20 +45,32 @@ def integer_weights(network: keras.Model) -> dict[str, npt.NDArray[np.int64]]:
     computes with.
 
     Raises:
-        InputError: a quantiser whose values are no plain fixed-point numbers; names the layer.
+        InputError: a quantiser whose values are no fixed-point numbers; names the layer.
     """
-    codes = {}
-    for name, number_format in weight_formats(network).items():
-        layer_name, part = name.rsplit("/", 1)
-        layer = network.get_layer(layer_name)
-        values = np.asarray(weight_quantiser(layer, part)(getattr(layer, part)))
-        if not number_format.represents(values):
-            raise InputError(
-                f"layer '{layer_name}', {part}: its quantiser's values are not on the grid of "
-                f"{number_format}; use a plain quantized_bits with alpha=1"
-            )
-        codes[name] = number_format.to_codes(values)
-    return codes
+    return {name: codes for name, (_, codes) in _integer_weights(network).items()}
+
+
+def _integer_weights(
+    network: keras.Model,
+) -> dict[str, tuple[FixedFormat, npt.NDArray[np.int64]]]:
+    found = {}
+    for layer in network.layers:
+        for part, stored in stored_weights(layer).items():
+            quantiser = weight_quantiser(layer, part)
+            if quantiser is None:
+                continue
+            values = np.asarray(quantiser(stored))
+            number = quantiser_format(quantiser)
+            if number is None or not number.represents(values):
+                try:
+                    number = narrowest(values, WEIGHT_BITS).number
+                except ValueError as error:
+                    raise InputError(
+                        f"layer '{layer.name}', {part}: quantiser {quantiser} gives no fixed-point "
+                        f"numbers ({error}); take alpha=1 or alpha='auto_po2'"
+                    ) from error
+            found[f"{layer.name}/{part}"] = (number, number.to_codes(values))
+    return found
 
 
 def input_format(network: keras.Model) -> FixedFormat | None:
@@ -73,22 +85,37 @@ def output_format(network: keras.Model) -> FixedFormat | None:
 
 
 def activation_format(layer: keras.layers.Layer | None) -> FixedFormat | None:
-    """Format of what `layer` puts out, or None where that is in floating point.
-
-    Raises:
-        InputError: a quantiser whose values are no plain fixed-point numbers; names the layer.
-    """
+    """Format of what `layer` puts out, or None where no quantiser gives it one."""
     if isinstance(layer, FixedPoint):
         return layer.format
     quantiser = getattr(layer, "quantizer", None) or getattr(layer, "activation", None)
-    if layer is None or quantiser_bits(quantiser) is None:
-        return None
-    return _format(quantiser, f"layer '{layer.name}'")
+    return None if layer is None else quantiser_format(quantiser)
+
+
+def first_format(layer: keras.layers.Layer) -> FixedFormat | None:
+    """Format that a layer gives to whatever it reads, or None where it is no mere quantiser."""
+    if isinstance(layer, FixedPoint):
+        return layer.format
+    quantiser = getattr(layer, "quantizer", None)
+    if quantiser is None and type(layer).__name__ == "Activation":
+        quantiser = layer.activation
+    kind = type(quantiser).__name__
+    return quantiser_format(quantiser) if kind in ("quantized_bits", "quantized_relu") else None
 
 
 def weight_parts(layer: keras.layers.Layer) -> list[str]:
     """Names of the layer's weight arrays (`kernel`, `bias`, ...), in the order of its weights."""
     return [weight.name.rsplit("/", 1)[-1].split(":")[0] for weight in layer.weights]
+
+
+def stored_weights(layer: keras.layers.Layer) -> dict[str, Any]:
+    """What the layer gives to the quantisers of its weights: by part, as stored, or folded with
+    its normalisation (`QConv2DBatchnorm`, `QDepthwiseConv2DBatchnorm`)."""
+    if hasattr(layer, "get_folded_weights"):
+        kernel, bias = layer.get_folded_weights()
+        part = "depthwise_kernel" if hasattr(layer, "depthwise_kernel") else "kernel"
+        return {part: kernel, "bias": bias}
+    return dict(zip(weight_parts(layer), layer.weights, strict=True))
 
 
 def weight_quantiser(layer: keras.layers.Layer, part: str) -> Any:
@@ -105,22 +132,25 @@ def quantiser_bits(candidate: Any) -> int | None:
     return 1 if kind == "binary" else 2 if kind == "ternary" else int(candidate.bits)
 
 
-def _format(quantiser: Any, where: str) -> FixedFormat:
-    """Format of a QKeras quantiser; QKeras rounds half to even and saturates."""
+def quantiser_format(quantiser: Any) -> FixedFormat | None:
+    """Format of a QKeras quantiser of evenly spaced numbers without a scale of its own; None for
+    any other.  QKeras rounds half to even and saturates."""
     kind = type(quantiser).__name__
-    modes = {"rounding": "RND_CONV", "overflow": "SAT"}
-    if getattr(quantiser, "qnoise_factor", 1.0) == 1.0:
-        signed = bool(getattr(quantiser, "keep_negative", False))
-        linear = kind == "quantized_bits" and quantiser.alpha in (None, 1, 1.0)
-        if linear and quantiser.bits > signed:  # a sign alone stands for -1 and 1
-            if quantiser.symmetric and signed:
-                modes["overflow"] = "SAT_SYM"
-            return FixedFormat(
-                int(quantiser.bits), int(quantiser.integer) + signed, signed, **modes
-            )
-        if kind == "quantized_relu" and not (quantiser.negative_slope or quantiser.use_sigmoid):
-            return FixedFormat(int(quantiser.bits), int(quantiser.integer), False, **modes)
-    raise InputError(
-        f"{where}: quantiser {quantiser} has no fixed-point format; known are quantized_bits with "
-        "alpha=1 and quantized_relu without a negative slope or sigmoid"
-    )
+    if getattr(quantiser, "qnoise_factor", 1.0) != 1.0:
+        return None
+    if kind == "quantized_bits":
+        signed = bool(quantiser.keep_negative)
+        # a sign alone stands for -1 and 1
+        if quantiser.alpha not in (None, 1, 1.0) or quantiser.bits <= signed:
+            return None
+        overflow = "SAT_SYM" if quantiser.symmetric and signed else "SAT"
+        bits, integer = int(quantiser.bits), int(quantiser.integer) + signed
+        return FixedFormat(bits, integer, signed, "RND_CONV", overflow)
+    if kind == "quantized_relu" and not (quantiser.negative_slope or quantiser.use_sigmoid):
+        return FixedFormat(int(quantiser.bits), int(quantiser.integer), False, "RND_CONV", "SAT")
+    if kind == "quantized_tanh" and not quantiser.use_real_tanh:
+        overflow = "SAT_SYM" if quantiser.symmetric else "SAT"
+        return FixedFormat(int(quantiser.bits), 1, True, "RND_CONV", overflow)
+    if kind == "quantized_sigmoid" and not (quantiser.use_real_sigmoid or quantiser.symmetric):
+        return FixedFormat(int(quantiser.bits), 0, False, "RND_CONV", "SAT")
+    return None

@@ -91,10 +91,10 @@ class Simulator:
 
     def _vectors(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         vectors = np.ascontiguousarray(images.reshape(len(images), -1), dtype=np.float32)
-        if vectors.shape[1] != self.project.input.size:
+        if vectors.shape[1] != self.project.input_size:
             raise InputError(
                 f"vectors of {vectors.shape[1]} numbers for a design with "
-                f"{self.project.input.size} inputs"
+                f"{self.project.input_size} inputs"
             )
         return vectors
 
@@ -235,9 +235,11 @@ def _definitions(project: HlsProject, firmware: Path, weights: Path) -> list[str
         "WEIGHTS": f'"{weights}"',
         "WEIGHTS_DIR": f'"{firmware / "weights"}"',
         "TOP": project.top,
-        "INPUT_NAME": f'"{project.input.name}"',
-        "INPUT_T": project.input.cpp_type,
-        "INPUTS": str(project.input.size),
+        "INPUT_PORTS(PORT)": " ".join(
+            f"PORT({port.name},{port.cpp_type},{port.size})" for port in project.inputs
+        ),
+        "INPUT_ARGUMENTS": ",".join(f"port_{port.name}" for port in project.inputs),
+        "INPUTS": str(project.input_size),
         "OUTPUT_T": project.output.cpp_type,
         "OUTPUTS": str(project.output.size),
         **BACKENDS[project.target.backend].definitions,

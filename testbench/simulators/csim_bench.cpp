@@ -2,8 +2,9 @@
 //
 // Compiled together with the project's own source, which it includes.  Macros name the design:
 // ECONT_HEADER, ECONT_SOURCE, ECONT_WEIGHTS (a file that includes every weight header),
-// ECONT_WEIGHTS_DIR, ECONT_TOP, ECONT_INPUT_NAME, ECONT_INPUT_T, ECONT_INPUTS, ECONT_OUTPUT_T,
-// ECONT_OUTPUTS; ECONT_AC_TYPES for Algorithmic C types (else Xilinx's), ECONT_STREAM for io_stream.
+// ECONT_WEIGHTS_DIR, ECONT_TOP, ECONT_INPUT_PORTS (calls its argument with name, type and count of
+// each), ECONT_INPUT_ARGUMENTS, ECONT_INPUTS (numbers in all), ECONT_OUTPUT_T, ECONT_OUTPUTS;
+// ECONT_AC_TYPES for Algorithmic C types (else Xilinx's), ECONT_STREAM for io_stream.
 //
 //   bench          stdin: float32 vectors (ECONT_INPUTS each); stdout: int64 output codes
 //   bench trace    the same input; stdout: one text line a layer and vector, "name code code ..."
@@ -119,12 +120,17 @@ template <class T, size_t N> void bench_load_exponent(T *weights, const char *fi
 const char *get_weights_dir() { return ECONT_WEIGHTS_DIR; } // Catapult
 
 #ifdef ECONT_STREAM
-typedef bench::stream<ECONT_INPUT_T> input_port;
+#define ECONT_DECLARE(name, type, count) static bench::stream<type> port_##name;
 typedef bench::stream<ECONT_OUTPUT_T> output_port;
 #else
-typedef ECONT_INPUT_T input_port[ECONT_INPUTS];
+#define ECONT_DECLARE(name, type, count) static type port_##name[count];
 typedef ECONT_OUTPUT_T output_port[ECONT_OUTPUTS];
 #endif
+#define ECONT_FEED(name, type, count) \
+    bench::feed(next, count, port_##name); \
+    nnet::bench_trace(port_##name, #name, count); \
+    next += count;
+ECONT_INPUT_PORTS(ECONT_DECLARE)
 
 int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
@@ -137,13 +143,12 @@ int main(int argc, char **argv) {
     if (!bench::answers || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 4;
     static float values[ECONT_INPUTS];
     static int64_t codes[ECONT_OUTPUTS];
-    static input_port input;
     static output_port output;
     size_t bytes;
     while ((bytes = std::fread(values, 1, sizeof values, stdin)) == sizeof values) {
-        bench::feed(values, ECONT_INPUTS, input);
-        nnet::bench_trace(input, ECONT_INPUT_NAME, ECONT_INPUTS);
-        ECONT_TOP(input, output);
+        const float *next = values;
+        ECONT_INPUT_PORTS(ECONT_FEED)
+        ECONT_TOP(ECONT_INPUT_ARGUMENTS, output);
         bench::collect(output, ECONT_OUTPUTS, codes);
         if (!bench::tracing && std::fwrite(codes, sizeof codes, 1, bench::answers) != 1) return 4;
     }

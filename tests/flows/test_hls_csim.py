@@ -486,19 +486,22 @@ def test_a_project_of_another_encoder_is_not_simulated(
     assert "run the hls stage anew" in capsys.readouterr().err
 
 
-def test_an_unsupported_layer_is_named(tmp_path: Path) -> None:
-    from hw.hls.conversion import convert
-    from hw.targets.target import load_target
+def test_an_unsupported_layer_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from flows.artefacts.trained_model import staged, write_json, write_networks
     from models.keras_backend import keras, qkeras
 
     images = keras.layers.Input((8, 8, 1))
     x = qkeras.QActivation("quantized_bits(8,1,alpha=1)")(images)
-    x = keras.layers.GaussianNoise(0.1, name="noisy")(x)
+    x = keras.layers.Softmax(name="shares")(x)
     network = keras.Model(images, keras.layers.Flatten()(x))
-    folder = tmp_path / "hls"
-    with pytest.raises(InputError, match="layer 'noisy' is a GaussianNoise"):
-        convert(network, load_target("econ_t"), folder, encoder_hash="0" * 16, log=tmp_path / "log")
-    assert not folder.exists()
+    with staged(model_layout(tmp_path, "odd")) as staging:
+        write_networks(staging, {"encoder": network})
+        settings = {"arrangement": "8x8", "normalisation": "msb"}
+        write_json(staging.at(staging.layout.settings), settings)
+    design = Design(tmp_path, "odd")
+    assert design.step("hls") == 2
+    assert "layer 'shares' is a Softmax" in capsys.readouterr().err
+    assert not design.files.hls.exists()
 
 
 # --- the project ---------------------------------------------------------------------------------

@@ -280,8 +280,8 @@ def test_later_stages_get_what_the_import_was_told_and_defaults_else(
     target = [*design, "--target", DEFAULT_TARGET]
     assert carried_out == [
         ("flops", alone("flops", *design)),
-        ("evaluate", alone("evaluate", *design)),
         ("hls", alone("hls", *target, "--or-skip")),
+        ("evaluate", alone("evaluate", *design)),
         ("csim", alone("csim", *target, "--or-skip", "--seed", "7")),
         ("report", alone("report", *target, "--data", str(foreign.data))),
         ("status", alone("status", *target, "--require", "csim")),

@@ -56,7 +56,7 @@ def small_logic(output: FixedFormat) -> tuple[NetworkLogic, Wiring]:
     total = (a + b).quantize(0, 3, 2)
     logic = trace(port, [total, a * 2], keep_dead_inputs=True)
     wiring = Wiring(2, np.array([0, 1]))
-    return NetworkLogic(logic, number, number, output, 2, 2), wiring
+    return NetworkLogic(logic, (number, number), number, output, 2, 2), wiring
 
 
 @pytest.mark.parametrize(
@@ -111,24 +111,19 @@ def test_target_takes_one_depth() -> None:
 @pytest.mark.parametrize("model", ["econ_t", "6x6x3_tp_c8_pool_tele_qK", "6x6x3_c8_S2_tele_qK"])
 def test_logic_of_the_zoo_equals_keras(tmp_path: Path, model: str) -> None:
     """Pooling, transposition, floored products; in the logic's own interpreter."""
-    from flows.artefacts.hls_project import for_hls4ml
+    from flows.artefacts.hls_project import network_in_integers
     from hw.generated.network_logic import network_logic, straight_wiring
-    from hw.hls.conversion import model_graph
     from models.data.geometry import ARRANGEMENTS
     from models.networks.network_files import load_network
-    from models.networks.number_formats import input_format
     from testbench.stimulus import directed_images
 
     lay_model(tmp_path, model)
     encoder = load_network(model_layout(tmp_path, model).network("encoder"))
-    network, formats = for_hls4ml(encoder)
-    log = tmp_path / "hls4ml.log"
-    graph = model_graph(network, load_target("xc7z020"), log=log, formats=formats)
-    number = input_format(encoder)
-    assert number is not None
+    network = network_in_integers(encoder)
+    number = network.inputs[0].number
     _, images = directed_images(ARRANGEMENTS[load_model_spec(model).arrangement], number, 1)
     flat = images.reshape(len(images), -1)
-    logic = network_logic(graph, straight_wiring(flat.shape[1]))
+    logic = network_logic(network, straight_wiring(flat.shape[1]))
     found = logic.logic.predict(logic.input.quantise(flat))
     np.testing.assert_array_equal(found, encoder.predict_on_batch(images).reshape(len(flat), -1))
 

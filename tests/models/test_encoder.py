@@ -6,7 +6,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat
 from models.data.geometry import ARRANGEMENTS
 from models.keras_backend import keras, qkeras
@@ -283,49 +282,18 @@ def test_formats_of_quantisers(quantiser, expected):
 @pytest.mark.parametrize(
     "quantiser",
     [
-        "quantized_bits(4)",
+        "quantized_bits(4)",  # QKeras takes auto_po2 for a kernel's scale
         "quantized_bits(1,0,alpha=1)",
         "quantized_po2(4)",
-        "quantized_bits(4,alpha=1,qnoise_factor=0.5)",
+        "ternary(alpha=1)",
+        "binary(alpha=1)",
+        "quantized_bits(4,0,1,alpha='auto_po2')",
     ],
 )
-def test_quantisers_without_a_fixed_point_format_are_named(quantiser):
-    with pytest.raises(InputError, match="layer 'layer', kernel: quantiser"):
-        integer_weights(dense(quantiser))
-
-
-# --- hls4ml reads every kind of layer -------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["8x8_c8c4_d32_tele_qK", "channels first, odd pooling", "mask"])
-def test_hls4ml_computes_the_same_codes(name, tmp_path):
-    import hls4ml
-
-    formats = load_model_spec("8x8_c8_S2_tele_qK").quantisation.model_dump()
-    own = {
-        "channels first, odd pooling": small_spec(
-            arrangement="6x6x3",
-            convolutions=[{"filters": 4, "kernel": 3, "stride": 2, "pool": True}],
-            quantisation=formats,
-        ),
-        "mask": small_spec(
-            convolutions=[{"filters": 2, "kernel": 3}], conv_mask=True, quantisation=formats
-        ),
-    }
-    spec = own.get(name) or load_model_spec(name)
-    encoder = build_networks(spec).encoder
-    hls = hls4ml.converters.convert_from_keras_model(
-        encoder,
-        hls_config=hls4ml.utils.config_from_keras_model(encoder, granularity="name"),
-        output_dir=str(tmp_path / "hls"),
-        backend="Vitis",
-        io_type="io_parallel",
-        bit_exact=True,
-    )
-    hls.compile()
-    images = modules(spec.arrangement, 500)
-    found = hls.predict(np.ascontiguousarray(images)).reshape(500, spec.latent)
-    latents = encoder(images).numpy()
-    np.testing.assert_array_equal(found, latents)
-    assert latents.any()
+def test_weights_of_other_quantisers_are_fixed_point_numbers_too(quantiser):
+    network = dense(quantiser)
+    layer = network.layers[0]
+    codes, number = (f(network)["layer/kernel"] for f in (integer_weights, weight_formats))
+    used = np.asarray(layer.kernel_quantizer_internal(layer.kernel))
+    np.testing.assert_array_equal(number.to_values(codes), used)
+    assert used.any() and number.width <= 16

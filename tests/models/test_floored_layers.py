@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat, parse_format
+from hw.foundation.integer_evaluation import evaluate
 from models.keras_backend import keras, qkeras, tf
 from models.networks.econ_t_encoder import (
     build_econ_t_encoder,
@@ -15,7 +16,6 @@ from models.networks.econ_t_encoder import (
     has_chip_arithmetic,
     hls_formats,
     on_chip,
-    plain_twin,
 )
 from models.networks.econ_t_formats import (
     CONV_SUM,
@@ -28,6 +28,7 @@ from models.networks.econ_t_formats import (
 from models.networks.encoder import build_networks
 from models.networks.floored_layers import FixedPoint, FlooredConv2D, floored_products
 from models.networks.inference import outputs_of
+from models.networks.integer_reader import read_network
 from models.networks.network_files import load_architecture, load_network
 from models.networks.zoo import load_model_spec
 from testbench.econ_t.encoder import feature_codes, latent_codes
@@ -216,22 +217,18 @@ def test_zoo_models_have_the_chips_arithmetic_and_latents(model, bits):
     assert has_chip_arithmetic(chip) and chip.layers[-1].format == latent_format(bits)
 
 
-def test_plain_twin_sums_products_as_they_are(encoder):
+def test_the_encoder_in_integers_floors_its_products(encoder):
     rng = np.random.default_rng(5)
     weights = EncoderWeights(*(rng.integers(-32, 32, shape) for shape in SHAPES))
     _set(encoder, weights)
-    twin = plain_twin(encoder)
-    assert {type(layer) for layer in twin.layers if layer.weights} == {
-        qkeras.QConv2D,
-        qkeras.QDense,
-    }
-    assert [layer.name for layer in twin.layers] == [layer.name for layer in encoder.layers]
     images = (rng.integers(0, 256, (50, 8, 8, 1)) / 128).astype(np.float32)
-    kernel, bias, dense, dense_bias = (codes / 32 for codes in weights.arrays().values())
-    features = tf.nn.conv2d(images.astype(np.float64), kernel, 2, "SAME") + bias
-    sums = tf.nn.relu(features).numpy().reshape(50, 128) @ dense + dense_bias
-    assert np.allclose(twin(images), np.maximum(sums, 0), rtol=1e-5)
-    assert (encoder(images).numpy() < twin(images).numpy()).mean() > 0.3
+    expected = encoder(images).numpy()
+    network = read_network(encoder)
+    for form in (network, network.with_formats(hls_formats(encoder))):
+        values = form.result.number.to_values(evaluate(form, images))
+        np.testing.assert_array_equal(values, expected)
+    sums = next(o for o in network.operations if o.name == "encoded_vector")
+    assert sums.accumulator.fraction == encoder.layers[5].product_fraction
 
 
 def test_weights_on_chip_are_those_that_the_plain_network_computes_with():
@@ -258,7 +255,6 @@ def test_a_changed_encoder_is_not_the_chips(encoder):
         assert not has_chip_arithmetic(changed(product_fraction=6))
         assert not has_chip_arithmetic(changed(activation="tanh"))
         assert not has_chip_arithmetic(changed(format="ufixed<12,5,TRN,SAT>"))
-    assert not has_chip_arithmetic(plain_twin(encoder))
 
 
 # --- what the chip cannot run --------------------------------------------------------------------

@@ -417,9 +417,7 @@ def test_targets_that_are_not_for_the_block(tmp_path: Path) -> None:
     vitis = load_target("vitis")
     assert "no ASIC" in make_block(vitis, TargetLayout(tmp_path))
     with pytest.raises(InputError, match="no ASIC"):
-        write_block(
-            None, vitis, tmp_path / "x", {}, bench=BENCH, test_data={}, log=tmp_path / "log"
-        )
+        write_block(None, vitis, tmp_path / "x", bench=BENCH, test_data={}, log=tmp_path / "log")
     assert not list(tmp_path.iterdir())
 
 
