@@ -128,11 +128,12 @@ def test_a_stage_knows_what_it_leaves_when_it_is_skipped():
 
 
 def test_every_count_of_mismatches_is_to_be_zero():
-    """But that of Keras with golden vectors, which stops the import, and partial sums."""
+    """But that of Keras with golden vectors, which stops the import, and partial sums; and no upset
+    may reach what tripled registers hold."""
     demanded = {row.name for row in named_rows() if row.demand and row.demand.max == 0}
     counts = {row.name for row in named_rows() if row.name.endswith("mismatches")}
     partial = {"golden.mismatches", "rtlsim.emulator_mismatches", "gatesim.emulator_mismatches"}
-    assert demanded == counts - partial
+    assert demanded == counts - partial | {"protection.upsets.reaching"}
     always = [r.name for r in named_rows() if r.demand and r.demand.when is Demanded.ALWAYS]
     assert always == ["csim.mismatches"]
 
