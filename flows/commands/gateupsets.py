@@ -227,8 +227,8 @@ def _damage(subject: _Subject, model: StudiedModel) -> float:
     for module, right in subject.right.items():
         if not np.array_equal(as_encoders(right), encoder.codes[module]):
             raise CheckFailed(
-                f"netlist of {subject.netlist.top}: without upset, too, it gives other latents than "
-                "the encoder; run the synth stage anew"
+                f"netlist of {subject.netlist.top}: without upset, too, it gives other latents "
+                "than the encoder; run the synth stage anew"
             )
     codes = as_encoders(np.concatenate([codes for _, codes in subject.wrong]))
     distances, _ = measure.distances(modules, codes)
