@@ -22,7 +22,7 @@ from flows.layout import DesignLayout
 from flows.radiation.model import StudiedModel, studied_model
 from flows.stages import Stage
 from hw.forms import GENERATED
-from hw.foundation.errors import ToolMissing
+from hw.foundation.errors import CheckFailed, ToolMissing
 from hw.foundation.fixed_point import FixedFormat
 from hw.generated.network_logic import NoLogic
 from hw.netlist.gate_netlist import GateNetlist, Register, mapped_netlist
@@ -81,6 +81,7 @@ class _Subject:
         latency: clocks from input to output.
         output: format of a latent.
         wrong: indices of modules, and latent codes that came in place of theirs.
+        right: latent codes that came without upset, by index of the module.
     """
 
     netlist: GateNetlist
@@ -90,6 +91,8 @@ class _Subject:
     latency: int
     output: FixedFormat
     wrong: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = field(default_factory=list)
+
+    right: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def clocks(self) -> int:
@@ -169,13 +172,14 @@ def _note_wrong(subject: _Subject, module: int, values: Mapping[Net, int], lanes
     """Keep the latent codes of the copies of the design in which they differ from the last's."""
     port = subject.design.output
     words = [values[net] for net in subject.netlist.outputs[port.name]]
-    bits = bits_of(words, lanes).reshape(-1, port.width, lanes)
-    weights = np.int64(1) << np.arange(port.width)
+    bits = bits_of(words, lanes).reshape(port.count, port.bits, lanes)
+    weights = np.int64(1) << np.arange(port.bits)
     if port.signed:
         weights[-1] = -weights[-1]
     codes = np.tensordot(bits.astype(np.int64), weights, axes=([1], [0])).T
     wrong = codes[(codes != codes[-1]).any(axis=1)]
     subject.wrong.append((np.full(len(wrong), module), wrong))
+    subject.right[module] = codes[-1]
 
 
 def _values(
@@ -204,7 +208,11 @@ def _values(
 
 
 def _damage(subject: _Subject, model: StudiedModel) -> float:
-    """Mean change of the distance where an upset changed the latents, in half pitches."""
+    """Mean change of the distance where an upset changed the latents, in half pitches.
+
+    Raises:
+        CheckFailed: without upset, too, the netlist gives other latents than the encoder.
+    """
     from models.upsets.damage import Measure
     from models.upsets.flippable_encoder import FlippableEncoder
 
@@ -212,8 +220,17 @@ def _damage(subject: _Subject, model: StudiedModel) -> float:
     measure = Measure(encoder, model.validation.calq, model.decode)
     modules = np.concatenate([modules for modules, _ in subject.wrong])
     finer = encoder.format.fraction - subject.output.fraction
-    codes = np.concatenate([codes for _, codes in subject.wrong])
-    codes = codes << finer if finer >= 0 else codes >> -finer
+
+    def as_encoders(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return codes << finer if finer >= 0 else codes >> -finer
+
+    for module, right in subject.right.items():
+        if not np.array_equal(as_encoders(right), encoder.codes[module]):
+            raise CheckFailed(
+                f"netlist of {subject.netlist.top}: without upset, too, it gives other latents "
+                "than the encoder; run the synth stage anew"
+            )
+    codes = as_encoders(np.concatenate([codes for _, codes in subject.wrong]))
     distances, _ = measure.distances(modules, codes)
     return float((distances - measure.before[modules]).mean())
 
