@@ -97,6 +97,6 @@ def test_stages_of_a_trial_wait_for_one_another(tmp_path: Path) -> None:
 
 def test_a_failing_stage_is_told_with_its_message(tmp_path: Path) -> None:
     files = TrialLayout(tmp_path / "0000", "m")
-    with pytest.raises(StageError, match="flops: .*nix"):
+    with pytest.raises(StageError, match=r"flops: .*nix"):
         run_stage(["flops", "--build", str(tmp_path), "--model", "nix"], files)
     assert "error: " in files.log.read_text()
