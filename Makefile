@@ -145,7 +145,7 @@ report: $(D)/metrics.json $(patsubst %,$(M)/%/metrics.json,evaluate flops) $(pat
 	$(FLOWS) report $(DESIGN) $(if $(DATA),--data $(DATA)) $(REPORT)
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
 	$(FLOWS) compare --build $(BUILD) --models '$(MODELS)' --target $(TARGET) --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))' $(COMPARE)
-search: .venv/.installed  ## search SPACE for networks, training and synthesis in the loop (an hour; goes on where it was)
+search: .venv/.installed  ## search SPACE for networks, with training and synthesis in the loop (an hour)
 	$(FLOWS) search --build $(BUILD) $(SPACE) $(SEARCH)
 status: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA))  ## which stages of MODEL on TARGET are done
 runtimes: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA)) --runtimes  ## how long each stage took when it last ran

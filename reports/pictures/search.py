@@ -28,7 +28,9 @@ def search_picture(report: SearchReport) -> str:
     document = io.StringIO()
     # text as text: the page's reader can search and select it
     with matplotlib.rc_context({"svg.hashsalt": NAME, "svg.fonttype": "none"}):
-        FigureCanvasSVG(figure).print_svg(document, metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(
+            document, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
     svg = document.getvalue()
     svg = svg[svg.index("<svg") :]
     for trial in _drawn(report):

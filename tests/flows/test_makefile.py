@@ -9,7 +9,7 @@ from flows.__main__ import main
 from flows.artefacts.seals import metrics_file
 from flows.artefacts.settings import NewDecoderSettings
 from flows.artefacts.stage_results import design_of
-from flows.layout import model_layout, target_layout
+from flows.layout import DEFAULT_MODEL, model_layout, target_layout
 from flows.stages import STAGES, Scope
 from tests.flows.sealed import seal_all
 from tests.flows.trained import trained_settings
@@ -131,7 +131,7 @@ def test_an_unfit_python_is_named_with_the_remedy(tmp_path: Path) -> None:
 def test_make_goes_by_content_too_whatever_the_date(tmp_path: Path) -> None:
     """Stand-ins for all results, younger than what they are made of, and then one older change."""
     build = tmp_path / "build"
-    model = "8x8_c8_S2_qK"
+    model = DEFAULT_MODEL
 
     def plan() -> set[str]:
         done = make("-n", "report", f"BUILD={build}")
@@ -144,7 +144,7 @@ def test_make_goes_by_content_too_whatever_the_date(tmp_path: Path) -> None:
     weights.parent.mkdir(parents=True)
     weights.write_text("{1, 2}")
     layout.train.mkdir()
-    layout.settings.write_text(trained_settings().to_json())
+    layout.settings.write_text(trained_settings(model).to_json())
     for stage in STAGES:
         if stage.scope is not Scope.FORM:
             file = metrics_file(stage, design_of(build, model, "econ_t"))

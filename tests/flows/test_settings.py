@@ -63,7 +63,7 @@ def changed(**changes: Any) -> str:
         ("", "Invalid JSON"),
         (trained_settings().to_json()[:100], "Invalid JSON"),
         ("[]", "damaged"),
-        ("{}", "key 'arrangement' is missing"),
+        ("{}", "arrangement is missing"),
         (changed(epoch=3), "unknown key 'epoch'; did you mean 'epochs'"),
         (changed(arrangement="9x9"), "key 'arrangement': arrangement '9x9' is unknown"),
         (changed(normalisation="mbs"), "normalisation 'mbs' is unknown; did you mean 'msb'"),

@@ -31,7 +31,7 @@ from tests.flows.trained import trained_settings
 from tests.reports.evaluation_arrays import evaluation_arrays
 
 PROMISED = {row.name: row for row in named_rows() if row.promised}
-MODEL, TARGET = "8x8_c8_S2_qK", "econ_t"
+MODEL, TARGET = "8x8_c8_S2_w5", "econ_t"
 VENDOR = Path(__file__).parents[1] / "hw" / "vendor_reports"
 SOURCE = Provenance(model_hash="0123456789abcdef", data_hash="fedcba9876543210", seed=7)
 
@@ -248,7 +248,7 @@ def test_a_damaged_file_is_named_and_nothing_passes(pictured, damage):
 
 def test_a_misspelt_name_is_refused_with_a_suggestion(build, capsys):
     assert main(["report", "--build", str(build), "--model", "8x8_c8_S2_qk"]) == 2
-    assert "did you mean '8x8_c8_S2_qK'?" in capsys.readouterr().err
+    assert "did you mean '8x8_c8_S2_w5'?" in capsys.readouterr().err
     assert main(["report", "--build", str(build), "--target", "econt"]) == 2
     assert "did you mean 'econ_t'?" in capsys.readouterr().err
     assert _report(build, "--data", str(build / "absent.csv")) == 2
@@ -476,7 +476,7 @@ def test_status_can_require_a_stage(build, capsys):
 
 
 def test_a_model_of_ones_own_is_found_under_its_file_name(build):
-    assert model_layout(build, "mine/8x8_c8_S2_qK.yaml") == model_layout(build, MODEL)
+    assert model_layout(build, "mine/8x8_c8_S2_w5.yaml") == model_layout(build, MODEL)
     assert target_layout(build, MODEL, "a/b.v1.yml").folder.name == "b.v1"
 
 

@@ -197,7 +197,9 @@ def test_anchors_are_published_figures_with_their_sources():
     assert "65 nm" in notes["ECON-T ASIC"] and "95 mW" in notes["ECON-T ASIC"]
     assert "triple modular redundancy" in notes["ECON-T ASIC"]
     assert "pynq_z2_2samples" in notes["hls4ml FPGA build"]
-    assert all(set(anchor.figures) <= COSTS and anchor.source for anchor in anchors())
+    assert all(
+        set(anchor.figures) <= COSTS | {"emd.mean"} and anchor.source for anchor in anchors()
+    )
 
 
 # --- renderings ---------------------------------------------------------------------------------
