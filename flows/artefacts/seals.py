@@ -4,6 +4,7 @@ A number is worth what it was measured on.  So results count only while every fi
 names has the content that it had, and is what the stage before wrote.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -183,7 +184,8 @@ def _hashes(sources: Mapping[str, Path | str | None], build: Path) -> dict[str, 
             found[label] = None
         except OSError as error:
             raise InputError(f"{content}: cannot be read: {error.strerror}") from error
-    index.save()
+    with contextlib.suppress(InputError):  # results that may only be read can be looked at too
+        index.save()
     return found
 
 
