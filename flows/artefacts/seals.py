@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flows.artefacts.settings import compared_layout
-from flows.layout import ASIC, DesignLayout, netlist_folder
+from flows.layout import ASIC, METRICS, DesignLayout, netlist_folder
 from flows.provenance import HASH_DIGITS
 from flows.stages import BY_NAME, Artefact, Scope, Stage
 from hw.forms import Form
@@ -22,7 +22,6 @@ from hw.foundation.strict_config import StrictRecord, load_json_record
 from reports.metrics import Metric, write_metrics
 
 SEAL = "seal.json"
-METRICS = "metrics.json"
 MODEL_RECORD, TARGET_RECORD = "record of the model", "record of the target"
 
 _LIBRARY = "cell library"
