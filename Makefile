@@ -27,9 +27,9 @@ comma := ,
 ODD := ' " ` $$ ; & | < > * ? ! \ % = { } [ ] ~ ^ : \#
 space := $(subst ,, )
 odd = $(strip $(foreach c,$(ODD),$(findstring $c,$1)) $(if $(findstring $(space),$1),blank))
-$(foreach v,MODEL TARGET DATA BUILD MODELS,$(if $(call odd,$(value $v)),$(error $v='$(value $v)' has $(call odd,$(value $v)) in it; choose another name)))
+$(foreach v,MODEL TARGET DATA BUILD MODELS EPOCHS EVENTS VECTORS SEED,$(if $(call odd,$(value $v)),$(error $v='$(value $v)' has $(call odd,$(value $v)) in it; choose another name)))
 $(foreach v,MODEL TARGET BUILD,$(if $(value $v),,$(error $v is empty; leave it out for the default)))
-name   = $(patsubst %.yaml,%,$(notdir $(1)))
+name   = $(patsubst %.yml,%,$(patsubst %.yaml,%,$(notdir $(1))))
 # where results lie: <place>/<stage>/metrics.json, of the data, model, target and chip's own RTL
 D := $(BUILD)/data/$(if $(DATA),$(notdir $(or $(realpath $(DATA)),$(abspath $(DATA)))),generated)
 M := $(BUILD)/$(call name,$(MODEL))

@@ -4,13 +4,14 @@ A number is worth what it was measured on.  So results count only while every fi
 names has the content that it had, and is what the stage before wrote.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flows.artefacts.settings import compared_layout
-from flows.layout import ASIC, DesignLayout, netlist_folder
+from flows.layout import ASIC, METRICS, DesignLayout, netlist_folder
 from flows.provenance import HASH_DIGITS
 from flows.stages import BY_NAME, Artefact, Scope, Stage
 from hw.forms import Form
@@ -21,7 +22,6 @@ from hw.foundation.strict_config import StrictRecord, load_json_record
 from reports.metrics import Metric, write_metrics
 
 SEAL = "seal.json"
-METRICS = "metrics.json"
 MODEL_RECORD, TARGET_RECORD = "record of the model", "record of the target"
 
 _LIBRARY = "cell library"
@@ -187,7 +187,8 @@ def _hashes(sources: Mapping[str, Path | str | None], build: Path) -> dict[str, 
             found[label] = None
         except OSError as error:
             raise InputError(f"{content}: cannot be read: {error.strerror}") from error
-    index.save()
+    with contextlib.suppress(InputError):  # results that may only be read can be looked at too
+        index.save()
     return found
 
 

@@ -9,6 +9,7 @@ from flows.layout import DesignLayout
 from flows.stages import STAGES
 from hw.foundation.atomic_file import write_text
 from hw.foundation.content_hash import HashIndex
+from hw.foundation.errors import InputError
 from reports.report import DesignReport
 
 _RECORD = ".report.json"
@@ -46,6 +47,21 @@ def is_written(design: DesignLayout, found: str) -> bool:
         return bool(record == {"fingerprint": found, "files": _files(design)})
     except (OSError, ValueError):
         return False
+
+
+def require_as_written(summary: Path) -> None:
+    """Refuse a summary that has been changed since its report was written beside it.
+
+    Raises:
+        InputError: it has been.
+    """
+    try:
+        content = json.loads(summary.with_name(_RECORD).read_text(encoding="utf-8"))
+        written = content["files"][summary.name]
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # it was taken elsewhere, without its report
+    if summary.is_file() and HashIndex()[summary] != written:
+        raise InputError(f"{summary}: has changed since its report was written; make report again")
 
 
 def record_written(design: DesignLayout, found: str) -> None:

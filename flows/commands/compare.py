@@ -4,6 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from flows.artefacts.written_report import require_as_written
 from flows.command_line.console import output_console
 from flows.command_line.options import add_build
 from flows.layout import DEFAULT_TARGET, ModelLayout, target_layout
@@ -108,6 +109,8 @@ def _files(arguments: argparse.Namespace) -> list[Path]:
 
 
 def _designs(files: list[Path]) -> list[ComparedDesign]:
+    for file in files:
+        require_as_written(file)
     summaries = [read_summary(file) for file in files]
     for names in (
         [summary.model for summary in summaries],
