@@ -11,7 +11,6 @@ from flows.stages import STAGES, Scope
 from hw.foundation.integer_network import (
     Input,
     IntegerNetwork,
-    Merge,
     Operation,
     Scale,
     WeightedSum,
@@ -58,18 +57,8 @@ def understood(
         target = load_target(name)
         layer_list(integers, target.io_type)
     stages = [s for s in STAGES if s.scope is Scope.TARGET and not s.chip_only]
-    without_logic = next(
-        (o for o in integers.operations if isinstance(o, Merge) and o.function == "multiply"), None
-    )
-    if without_logic:
-        stages = [stage for stage in stages if stage.form is None]
     can = ", ".join(stage.name for stage in stages)
-    reason = (
-        f" (no Verilog: layer '{without_logic.layer}' multiplies two results)"
-        if without_logic
-        else ""
-    )
-    yield f"stages that can follow on {', '.join(targets)}: {can}{reason}"
+    yield f"stages that can follow on {', '.join(targets)}: {can}"
 
 
 def _is_normalisation(network: Any, operation: Operation) -> bool:

@@ -245,11 +245,6 @@ def _build(operation: Operation, sources: Sequence[Variables]) -> Variables:
             return _activation(operation, x)
         case MaxPool():
             return _max_pooling(operation, x)
-        case Merge(function="multiply"):
-            raise NoLogic(
-                f"layer '{operation.layer}' multiplies two results, for which no logic is made; "
-                "only products with weights can be"
-            )
         case Merge():
             merge = _MERGES[operation.function]
             pairs = zip(x.ravel(), sources[1].ravel(), strict=True)
@@ -272,6 +267,7 @@ _MERGES: dict[str, Callable[[Any, Any], Any]] = {
     "subtract": lambda a, b: a - b,
     "maximum": lambda a, b: a.max_of(b),
     "minimum": lambda a, b: a.min_of(b),
+    "multiply": lambda a, b: a * b,
 }
 
 

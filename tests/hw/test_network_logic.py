@@ -16,7 +16,6 @@ from hw.foundation.integer_network import (
     Input,
     IntegerNetwork,
     MaxPool,
-    Merge,
     NetworkBuilder,
     Operation,
     Pad,
@@ -227,7 +226,7 @@ def test_merges_and_joins_of_different_formats(
     seed: int, one: FixedFormat, other: FixedFormat
 ) -> None:
     rng = np.random.default_rng(seed)
-    for function in ("add", "subtract", "maximum", "minimum", "concatenate"):
+    for function in ("add", "subtract", "maximum", "minimum", "multiply", "concatenate"):
         build = NetworkBuilder("merge")
         sources = build.input("a", (3,), one), build.input("b", (3,), other)
         if function == "concatenate":
@@ -239,17 +238,6 @@ def test_merges_and_joins_of_different_formats(
             for number in (one, other)
         ]
         require_equal(build.network("c"), np.concatenate(parts, axis=1))
-
-
-def test_a_product_of_two_results_is_refused_by_layer() -> None:
-    build = NetworkBuilder("gate")
-    number = FixedFormat(4, 2)
-    sources = build.input("a", (1,), number), build.input("b", (1,), number)
-    build.merge("c", sources, "multiply")
-    network = build.network("c")
-    assert isinstance(network.result, Merge)
-    with pytest.raises(NoLogic, match="'gate' multiplies two results"):
-        answers(network, np.zeros((1, 2)))
 
 
 def test_the_common_format_holds_all() -> None:
