@@ -109,15 +109,15 @@ $(R)/synth-reconfigurable/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*
 $(R)/timing-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json  ## critical path of the chip's own RTL, mapped
 $(T)/gatesim-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json $(M)/train/metrics.json $(T)/stimulus.settings  ## simulate that netlist with the weights of an econ_t model (minutes)
 $(R)/equivalence-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json  ## prove that it equals its RTL, module by module (minutes)
-$(T)/gateupsets/metrics.json: $(T)/synth/metrics.json  ## upset each flip-flop of that netlist in simulation
-$(T)/gateupsets-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json $(M)/train/metrics.json  ## upset each flip-flop of the chip's own netlist (minutes)
-$(T)/protection/metrics.json: $(M)/upsets/metrics.json $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## triple the weight registers that matter, with the cost and the proof (minutes)
 $(R)/synth-chip/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## map the whole chip path, from input links to output links (minutes)
 $(R)/timing-chip/metrics.json: $(R)/synth-chip/metrics.json  ## critical path of the whole chip path, mapped
 $(R)/equivalence-chip/metrics.json: $(R)/synth-chip/metrics.json  ## prove that the mapped whole chip path equals its RTL (many minutes)
 $(R)/synth-chip-tripled/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## the same with all registers tripled (minutes)
 $(R)/timing-chip-tripled/metrics.json: $(R)/synth-chip-tripled/metrics.json  ## critical path of that
 $(R)/equivalence-chip-tripled/metrics.json: $(R)/synth-chip-tripled/metrics.json  ## prove that it equals its RTL (many minutes)
+$(T)/gateupsets/metrics.json: $(T)/synth/metrics.json  ## upset each flip-flop of that netlist in simulation
+$(T)/gateupsets-reconfigurable/metrics.json: $(R)/synth-reconfigurable/metrics.json $(M)/train/metrics.json  ## upset each flip-flop of the chip's own netlist (minutes)
+$(T)/protection/metrics.json: $(M)/upsets/metrics.json $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## triple the weight registers that matter, with the cost and the proof (minutes)
 vendor: $(T)/vendor/metrics.json  ## run Vitis HLS or Catapult on the HLS project (minutes to hours)
 $(T)/vendor/metrics.json: $(T)/hls/metrics.json $(T)/vendor.settings
 # --- recipes: a report records a stage that cannot be done, or that failed, with its reason

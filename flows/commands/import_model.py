@@ -57,19 +57,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="X",
         help="input vectors of a network of any purpose, one a row (.npy, .npz with an array for "
-        "each input, .csv): it need be no encoder of modules then",
+        "each input, .csv): it need be no encoder of modules then; default: it is one",
     )
     parser.add_argument(
         "--outputs",
         type=Path,
         metavar="Y",
-        help="what the network must give for them, or their classes (.npy, .npz, .csv)",
+        help="what the network must give for them, or their classes (.npy, .npz, .csv); default: "
+        "not known",
     )
     parser.add_argument(
         "--threshold",
         type=float,
         metavar="T",
-        help="of a network with one output: --outputs holds classes, 1 for what is above T, else 0",
+        help="of a network with one output: --outputs holds classes, 1 for what is above T, else "
+        "0; default: --outputs holds the outputs themselves",
     )
     parser.add_argument(
         "--arrangement",

@@ -64,7 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=BASELINE_ELINKS,
         help="eLinks of the other algorithms; default: those of the model",
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table to FILE too")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the table to FILE too; default: only print",
+    )
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ def test_a_damaged_file_is_named_and_nothing_passes(pictured, damage):
 
 def test_a_misspelt_name_is_refused_with_a_suggestion(build, capsys):
     assert main(["report", "--build", str(build), "--model", "8x8_c8_S2_qk"]) == 2
-    assert "did you mean '8x8_c8_S2_w5'?" in capsys.readouterr().err
+    assert "did you mean '8x8_c8_S2_qK'?" in capsys.readouterr().err
     assert main(["report", "--build", str(build), "--target", "econt"]) == 2
     assert "did you mean 'econ_t'?" in capsys.readouterr().err
     assert _report(build, "--data", str(build / "absent.csv")) == 2
