@@ -149,12 +149,14 @@ STAGES = (
         Stage(f"gateupsets{form.suffix}",
               f"upset each flip-flop of the {form.name} netlist in simulation", _T, "gateupsets",
               needs=("train", f"synth{form.suffix}"), form=form, evidence=Evidence.SYNTH,
-              chip_only=form is RECONFIGURABLE, key_figures=("gateupsets.reaching",))
+              chip_only=form is RECONFIGURABLE, key_figures=("gateupsets.reaching",),
+              records=("gateupsets.reaching", "gateupsets.harmless", "gateupsets.staying"))
         for form in (GENERATED, RECONFIGURABLE)
     ),
     Stage("protection", "triple chosen weight registers of the chip's encoder and prove it", _T,
           "protection",
           needs=("train", "upsets"), form=RECONFIGURABLE, evidence=Evidence.SYNTH, chip_only=True,
+          records=("protection.upsets.reaching", "protection.control_caught"),
           key_figures=("protection.damage_99.bits",)),
     Stage("vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects", _T, "vendor",
           needs=("hls",), key_figures=("latency.ns", "latency.cycles"),
