@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from reports.pictures.picture import BLUE, GREY, ORANGE, RED, PictureGroup, draw_picture
 from reports.search import SearchedDesign, SearchReport
@@ -79,6 +79,7 @@ def _draw(figure: Figure, report: SearchReport) -> None:
         axes.plot([], [], marker=marker, color=colour, linestyle="none", label=label)
     if shown or report.published:
         axes.legend(loc="best", frameon=False)
+    axes.margins(0.1)
     axes.set_xlabel(report.heading(cost))
     axes.set_ylabel(report.heading(quality))
     _scale(axes, [value for t in shown if (value := t.value(cost)) is not None] + xs)
@@ -111,5 +112,6 @@ def _scale(axes: Axes, values: list[Any]) -> None:
     if known and min(known) > 0 and max(known) / min(known) > _ORDERS:
         axes.set_xscale("log")
         axes.set_xlim(min(known) / 1.3, max(known) * 1.3)
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.get_major_formatter().set_scientific(False)  # type: ignore[attr-defined]
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
