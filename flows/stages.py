@@ -223,7 +223,7 @@ STAGES = (
                      _A.RTL if form is GENERATED else _A.CHIP_RTL),
               needs=("train", f"synth{form.suffix}"), form=form, evidence=Evidence.SYNTH,
               chip_only=form is RECONFIGURABLE, key_figures=("gateupsets.reaching",),
-              records=("gateupsets.reaching", "gateupsets.harmless", "gateupsets.staying"))
+              few_records=("gateupsets.reaching", "gateupsets.harmless", "gateupsets.staying"))
         for form in (GENERATED, RECONFIGURABLE)
     ),
     Stage("protection", "triple chosen weight registers of the chip's encoder and prove it", _T,
@@ -231,7 +231,7 @@ STAGES = (
           reads=(_A.ENCODER, _A.SETTINGS, _A.UPSETS, _A.CHIP_RTL, _A.LIBRARY, _A.TARGET_RECORD),
           writes=(_A.PROTECTION,),
           needs=("train", "upsets"), form=RECONFIGURABLE, evidence=Evidence.SYNTH, chip_only=True,
-          records=("protection.upsets.reaching", "protection.control_caught"),
+          few_records=("protection.upsets.reaching", "protection.control_caught"),
           key_figures=("protection.damage_99.bits",)),
     Stage("vendor", "run vendor tools (Vitis HLS, Catapult) on the HLS projects", _T, "vendor",
           reads=(*_VECTORS, _A.HLS, _A.BLOCK),
