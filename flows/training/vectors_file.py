@@ -140,7 +140,7 @@ def _read_csv(file: Path) -> npt.NDArray[np.float64]:
         with file.open(encoding="utf-8-sig") as stream:
             first = stream.readline()
         return np.loadtxt(
-            file, delimiter=",", ndmin=2, skiprows=not _is_numeric(first), encoding="utf-8-sig"
+            file, delimiter=",", ndmin=2, skiprows=int(not _is_numeric(first)), encoding="utf-8-sig"
         )
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InputError(f"{file}: cannot be read as rows of numbers: {error}") from error
