@@ -372,7 +372,8 @@ def test_a_killed_stage_gives_the_same_figures_when_run_again(finished, tmp_path
     )
     measured = [name for name in first if "per_second" not in name]
     assert {n: first[n] for n in measured} == {n: second[n] for n in measured}
-    assert report(build, model) == 0
+    # a netlist names its sources relative to where it was made: here, elsewhere than the first one
+    assert _stale(build) <= ({"timing", "gatesim", "equivalence"} if stage == "synth" else set())
     hidden = [f.name for f in (build / T).rglob(".*") if f.name.endswith(".tmp")]
     assert not hidden
 
