@@ -17,7 +17,7 @@ VENDOR  ?=## options of make vendor, such as --synthesis or --no-cosim
 COMPARE ?=## options of make compare, such as --fail-on-regression or --all
 MODELS  ?=## models for compare, comma between them; the first is the base
 SPACE   ?= hard_wired## search space (flows/search/spaces/*.yaml), or a path to such a YAML file
-SEARCH  ?=## options of make search, such as --minutes 60, --trials 50 or --scheduler tcp://host:8786
+SEARCH  ?=## options of make search, such as --minutes 60 or --trials 50
 BUILD   ?= build## folder for all results
 PYTHON  ?= python3## interpreter that makes .venv (3.11 to 3.13)
 PY    := .venv/bin/python
@@ -145,7 +145,7 @@ report: $(D)/metrics.json $(patsubst %,$(M)/%/metrics.json,evaluate flops) $(pat
 	$(FLOWS) report $(DESIGN) $(if $(DATA),--data $(DATA)) $(REPORT)
 compare: .venv/.installed  ## compare reported MODELS on TARGET: table, Markdown and overlays
 	$(FLOWS) compare --build $(BUILD) --models '$(MODELS)' --target $(TARGET) --output '$(BUILD)/compare/$(subst $(comma),_,$(MODELS))/$(call name,$(TARGET))' $(COMPARE)
-search: .venv/.installed  ## search SPACE for networks, with training and synthesis in the loop (an hour)
+search: .venv/.installed  ## search SPACE for networks, synthesis in the loop (hours; goes on where it was)
 	$(FLOWS) search --build $(BUILD) $(SPACE) $(SEARCH)
 status: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA))  ## which stages of MODEL on TARGET are done
 runtimes: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DATA)) --runtimes  ## how long each stage took when it last ran
