@@ -139,9 +139,8 @@ def _read_csv(file: Path) -> npt.NDArray[np.float64]:
     try:
         with file.open(encoding="utf-8-sig") as stream:
             first = stream.readline()
-        return np.loadtxt(
-            file, delimiter=",", ndmin=2, skiprows=int(not _is_numeric(first)), encoding="utf-8-sig"
-        )
+        skipped = 0 if _is_numeric(first) else 1
+        return np.loadtxt(file, delimiter=",", ndmin=2, skiprows=skipped, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InputError(f"{file}: cannot be read as rows of numbers: {error}") from error
 
