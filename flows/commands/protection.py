@@ -133,7 +133,7 @@ def _values(level: Level, built: _Built) -> dict[str, Value]:
         f"{name}.flip_flops": sum(n for kind, n in cells.items() if library.cells[kind].storage),
         f"{name}.area_um2": built.statistics.area_um2,
         f"{name}.critical_path_ns": round(built.critical_path_ns, 4),
-        f"{name}.proved": built.proved == level.bits.sum(),
+        f"{name}.proved": built.proved == int(level.bits.sum()),
     }
 
 
