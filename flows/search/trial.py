@@ -72,7 +72,7 @@ class TrialOrder:
 
     @property
     def design(self) -> DesignLayout:
-        return design_layout(self.build, self.files.name, self.target)
+        return design_layout(self.build, str(self.files.model), self.target)
 
 
 @dataclass(frozen=True)
