@@ -62,7 +62,7 @@ class RtlPort(StrictRecord):
 class InputFormat(StrictRecord):
     """Numbers of the network's inputs, one after the other, in one format."""
 
-    number_format: str
+    number_format: FormatText
     count: int
 
 

@@ -14,7 +14,7 @@ from flows.stages import BY_NAME
 from hw.forms import RECONFIGURABLE
 from hw.foundation.errors import InputError
 from hw.generated.network_logic import NoLogic
-from hw.generated.verilog import GeneratedRtl, RtlPort
+from hw.generated.verilog import GeneratedRtl, InputFormat, RtlPort
 from hw.targets.target import load_target
 from reports.catalogue import records
 from reports.metrics import Evidence, Metric, read_metrics, write_metrics
@@ -50,7 +50,7 @@ def _build(folder: Path, target: str = "econ_t") -> Path:
         encoder_hash=file_hash(encoder),
         input=RtlPort(name="inputs", number_format="ufixed<8,1>", count=2),
         output=RtlPort(name="latents", number_format="ufixed<8,1>", count=1),
-        network_input="ufixed<8,1>",
+        network_inputs=(InputFormat(number_format="ufixed<8,1>", count=2),),
         element=(0, 1),
         largest=None,
         latency_cycles=1,
