@@ -145,7 +145,10 @@ def _layers(x: Any, rng: Rng, count: int) -> Any:
         rank = len(x.shape) - 1
         makers = {1: _OF_VECTORS, 2: _OF_SEQUENCES, 3: _OF_IMAGES}[rank]
         layer, rounds = _pick(rng, *makers)(rng, x)
-        x = layer(x)
+        try:
+            x = layer(x)
+        except ValueError:  # it does not fit what is left of the image
+            continue
         if rounds or rng.random() < 0.3:
             x = _quantiser(rng)(x)
     return x

@@ -49,7 +49,7 @@ def stages_of(design: DesignLayout) -> list[Stage]:
 
 def task_of(design: DesignLayout) -> Task:
     """What the model is for; a model that is not there yet is one of the zoo."""
-    settings = read_settings(design.model)
+    settings = _settings(design.model)
     return settings.task if settings else Task.MODULES
 
 

@@ -352,7 +352,7 @@ def build(tmp_path: Path, bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
             target=load_target(name),
             encoder_hash=file_hash(encoder),
             hls4ml="1.3.0",
-            input=port,
+            inputs=(port,),
             output=port,
             layers=(),
         )

@@ -27,14 +27,19 @@ def answers(network: Any, inputs: np.ndarray) -> np.ndarray:
     return np.concatenate(flat, axis=1)
 
 
-def require_equal(network: Any, *, rounded: int = 0, seed: int = 0) -> None:
-    """Keras and exact arithmetic agree, but for vectors that float32 rounds."""
+def require_equal(network: Any, *, rounded: int = 0, seed: int = 0, constant: bool = False) -> None:
+    """Keras and exact arithmetic agree, but for vectors that float32 rounds.
+
+    Args:
+        rounded: most vectors that may differ where float32 does not hold all sums.
+        constant: whether the network may give the same for all inputs.
+    """
     integers = read_network(network)
     inputs = random_inputs(network, 300, seed)
     values = integers.result.number.to_values(evaluate(integers, inputs)).reshape(300, -1)
     differing = (values != answers(network, inputs)).any(axis=1).sum()
     assert differing <= (0 if held_by_float32(integers) else rounded)
-    assert len(np.unique(values)) > 1
+    assert constant or len(np.unique(values)) > 1
 
 
 def network_of(*layers: Any, shape: tuple[int, ...] = (6, 6, 2), seed: int = 1) -> Any:
@@ -75,7 +80,13 @@ def activation(text: str) -> Any:
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 2**31 - 1))
 def test_random_networks_equal_keras(seed: int) -> None:
-    require_equal(random_network(seed), rounded=60, seed=seed)
+    network = random_network(seed)
+    try:
+        read_network(network)
+    except Refused as refused:  # such as a sign of quotients; the refusal must lead out
+        assert "layer '" in str(refused) and ";" in str(refused)
+        return
+    require_equal(network, rounded=60, seed=seed, constant=True)
 
 
 @pytest.mark.parametrize(
