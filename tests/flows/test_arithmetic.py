@@ -22,6 +22,7 @@ from models.quality.emd import emd
 from reports.metrics import Metric
 from reports.pictures.arithmetic import arithmetic_picture
 from reports.report import Progress
+from tests.flows.sealed import seal_all
 
 MODEL, PLAIN = "econ_t", "econ_t_plain"
 PARTS = ("mean", "std", "standard_error")
@@ -183,6 +184,7 @@ def test_other_models_have_no_such_figures(build):
 
 def test_the_report_gives_the_reason(alone):
     evaluate(alone, MODEL, skip_plot=True)
+    seal_all(alone, MODEL)
     main(["report", "--build", str(alone), "--model", MODEL])
     text = (alone / MODEL / "econ_t" / "report.md").read_text()
     assert "Plain training, run by the chip: mean" in text

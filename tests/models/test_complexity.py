@@ -106,7 +106,7 @@ def test_bits_follow_the_values():
     costs = {cost.name: cost for cost in layer_costs(keras.Model(inputs, [once, after]))}
     assert costs["a"].bops == bops(16 * 3, 3, 4, 16)
     assert costs["a"].weight_bits == 16 * 3 * 4 + 3
-    assert costs["b"].bops == bops(4 * 3 * 2, 32, 4, 2)  # a join is not known to keep the grid
+    assert costs["b"].bops == bops(4 * 3 * 2, 7, 4, 2)  # a join holds both its parts
     assert costs["c"].bops == bops(12 * 2, 2, 32, 12)
 
 
