@@ -55,13 +55,13 @@ def test_a_network_without_exact_form_is_refused_when_it_comes_in(
 @pytest.mark.parametrize("name", EXACT)
 def test_a_network_is_exact_in_every_form(name: str, tmp_path: Path) -> None:
     assert bring_in(name, tmp_path, "--import-only", "--events", "2000") == 0
-    for target in ("econ_t", "vitis"):
+    for target in ("vitis", "econ_t"):  # logic for the second: its clock is slow enough for all
         design = ["--build", str(tmp_path), "--model", name, "--target", target]
         assert main(["hls", *design]) == 0
         assert main(["csim", *design, "--vectors", "2000"]) == 0
     assert main(["rtl", *design]) == 0
     assert main(["rtlsim", *design, "--vectors", "2000"]) == 0
-    found = metrics(target_layout(tmp_path, name, "vitis").metrics("csim"))
+    found = metrics(target_layout(tmp_path, name, "econ_t").metrics("csim"))
     assert found["csim.mismatches"] == 0
     if name not in ("bn", "sixteen_bit"):  # of more bits than float32 has
         assert found["keras.rounded_vectors"] == 0
