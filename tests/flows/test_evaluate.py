@@ -271,7 +271,7 @@ def test_an_untrained_model_is_refused_with_the_remedy(tmp_path):
     [
         ({"arrangement": "8x9", "normalisation": "msb"}, "arrangement '8x9' is unknown"),
         ({"arrangement": "8x8", "normalisation": "sum"}, "normalisation 'sum' is unknown"),
-        ({"normalisation": "msb"}, "key 'arrangement' is missing"),
+        ({"normalisation": "msb"}, "arrangement is missing"),
     ],
 )
 def test_unknown_settings_are_named(trained, settings, complaint):

@@ -338,7 +338,8 @@ def test_sampled_memories_repeat_and_safe_bits_stay(flippable):
     options = {"memories": 4, "modules": 10, "seed": (1, 2)}
     first = sample_rate(encoder, measure, 0.01, **options)
     assert first == sample_rate(encoder, measure, 0.01, **options)
-    assert first.change > 0 and first.standard_error > 0
+    # the encoder is not trained: flips may bring its modules nearer, too
+    assert first.change != 0 and first.standard_error > 0 and first.worst > first.change
     safe = np.ones(len(encoder.bits), bool)
     assert sample_rate(encoder, measure, 0.5, **options, safe=safe) == Sampled(0.5, 0.0, 0.0, 0.0)
     unflipped = [array.codes for array in encoder.bits.arrays]
