@@ -56,6 +56,7 @@ def build(tmp_path, monkeypatch):
         file.write_bytes(b"a trained model")
     inputs = np.stack(list(directed_inputs().values()))
     monkeypatch.setattr(step, "chip_encoder", lambda _: (None, WEIGHTS))
+    monkeypatch.setattr(step, "network_in_integers", lambda _: None)
     monkeypatch.setattr(step, "mapped_netlist", lambda *_: None)
     monkeypatch.setattr(step, "vector_groups", lambda *_: [])
     monkeypatch.setattr(step, "encoder_sets", lambda *_: [EncoderSet("mine", WEIGHTS, inputs)])
