@@ -69,13 +69,6 @@ def module_group(
     return VectorGroup(kind, images, origins, calq=calq)
 
 
-def evenly_spaced(available: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Indices of at most `wanted` of the `available` modules, spread over all."""
-    if available <= wanted:
-        return np.arange(available)
-    return np.linspace(0, available - 1, wanted).astype(np.int64)
-
-
 def reference(
     network: IntegerNetwork,
     encoder: Any,

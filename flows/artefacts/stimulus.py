@@ -12,8 +12,9 @@ from flows.layout import ModelLayout
 from hw.foundation.arrays import read_arrays
 from hw.foundation.errors import InputError
 from hw.foundation.integer_network import IntegerNetwork
+from models.data.selection import evenly_spaced
 from testbench.stimulus import directed_images, directed_vectors, random_vectors
-from testbench.vectors import Reference, VectorGroup, evenly_spaced, module_group, reference
+from testbench.vectors import Reference, VectorGroup, module_group, reference
 
 
 def vector_groups(

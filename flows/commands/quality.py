@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,13 @@ import numpy.typing as npt
 from flows.artefacts.settings import ModelSettings, read_settings
 from flows.artefacts.validation import Validation, read_validation
 from flows.command_line.options import add_model
+from flows.evaluation.evaluation import sent_bits
 from flows.evaluation.reconstruction import reconstruct
 from flows.layout import ModelLayout, cache_folder, model_layout
 from hw.foundation.atomic_file import write_text
 from hw.foundation.errors import InputError
-from hw.foundation.fixed_point import parse_format
 from models.data.dataset import load_modules
+from models.data.selection import evenly_spaced
 from models.quality.baselines import BASELINE_ELINKS
 from models.quality.emd import emd
 from models.quality.quality import OCCUPANCY_BINS, occupancy, profile, statistics
@@ -28,7 +30,6 @@ from reports.catalogue import algorithm_label
 from reports.tables.algorithms import AUTOENCODER
 from testbench.econ_t import received
 from testbench.econ_t.links import LINK_BITS
-from testbench.econ_t.received import autoencoder_bits
 
 _NONE = "\u2014"
 
@@ -90,10 +91,10 @@ def run(arguments: argparse.Namespace) -> None:
     sets = {str(file): _charges(file, layout) for file in arguments.files} or {
         "validation modules": validation.calq
     }
-    tables = []
+    networks, tables = _networks(layout), []
     for name, calq in sets.items():
         chosen = _chosen(name, calq, arguments.above, arguments.modules)
-        own = _autoencoder(layout, settings, replace(validation, calq=chosen, eta=None))
+        own = _autoencoder(networks, settings, replace(validation, calq=chosen, eta=None))
         rows = [own, *_others(chosen, elinks)]
         tables.append(_markdown(f"{name}: {len(chosen)} modules", occupancy(chosen), rows, elinks))
     text = "\n\n".join(tables) + "\n"
@@ -112,12 +113,11 @@ def _chosen(
     chosen = calq[calq.sum(axis=1) > above]
     if not len(chosen):
         raise InputError(f"{name}: no module has a charge above {above:g} CALQ counts")
-    if 0 < most < len(chosen):
-        chosen = chosen[np.linspace(0, len(chosen) - 1, most).astype(np.int64)]
-    return chosen
+    return chosen[evenly_spaced(len(chosen), most)] if most > 0 else chosen
 
 
-def _autoencoder(layout: ModelLayout, settings: ModelSettings, modules: Validation) -> _Row:
+def _networks(layout: ModelLayout) -> list[Any]:
+    """Encoder and decoder."""
     from models.networks.network_files import load_network
 
     for part in ("encoder", "decoder"):
@@ -126,11 +126,13 @@ def _autoencoder(layout: ModelLayout, settings: ModelSettings, modules: Validati
                 f"{layout.network(part)}: no such file, so nothing comes back to be compared; "
                 f"python -m flows decoder --model {layout.folder.name} trains one"
             )
-    encoder, decoder = (load_network(layout.network(part)) for part in ("encoder", "decoder"))
+    return [load_network(layout.network(part)) for part in ("encoder", "decoder")]
+
+
+def _autoencoder(networks: list[Any], settings: ModelSettings, modules: Validation) -> _Row:
+    encoder, decoder = networks
     cells, latents = reconstruct(encoder, decoder, modules)
-    form = settings.formats.get("output")
-    bits = autoencoder_bits(latents.shape[1] * parse_format(form).width) if form else None
-    return _Row(AUTOENCODER, bits, emd(modules.calq, cells))
+    return _Row(AUTOENCODER, sent_bits(settings, latents.shape[1]), emd(modules.calq, cells))
 
 
 def _others(calq: npt.NDArray[np.float32], elinks: int) -> Iterator[_Row]:

@@ -36,6 +36,7 @@ from hw.foundation.atomic_file import atomic_path
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import parse_format
 from models.data.geometry import TRIGGER_CELLS
+from models.data.selection import evenly_spaced
 from models.networks.econ_t_formats import DEFAULT_ELINKS
 from models.quality.measures import measure_modules, measures
 from models.quality.quality import (
@@ -112,7 +113,7 @@ def evaluate(
             values = measure_modules(validation.calq, cells, full=full, progress=advance)
         result = _Result(cells, latents, values)
         _write_evaluation(layout, validation, where, result, others)
-        bits = _bits(settings, latents.shape[1])
+        bits = sent_bits(settings, latents.shape[1])
         metrics = [
             *_metrics(where, result, full=full),
             *estimates({"quality.bits": bits}, "the latents are floating-point numbers"),
@@ -149,7 +150,7 @@ def chosen_validation(layout: ModelLayout, limit: int) -> Validation:
         raise InputError(f"{layout.validation}: no validation modules; train on more data")
     if not limit or count <= limit:
         return validation
-    spread = np.linspace(0, count - 1, limit).astype(np.int64)
+    spread = evenly_spaced(count, limit)
     eta = None if validation.eta is None else validation.eta[spread]
     return replace(validation, calq=validation.calq[spread], eta=eta)
 
@@ -246,7 +247,7 @@ def _metrics(where: Coordinates, result: _Result, *, full: bool) -> list[Metric]
     return metrics
 
 
-def _bits(settings: ModelSettings | None, latents: int) -> int | None:
+def sent_bits(settings: ModelSettings | None, latents: int) -> int | None:
     """Bits of a module's frame: header, module sum, and the latents as they are quantised."""
     form = settings.formats.get("output") if settings else None
     return autoencoder_bits(latents * parse_format(form).width) if form else None

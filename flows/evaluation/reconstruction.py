@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.artefacts.decoding import decoded_charges
+from flows.artefacts.decoding import charges_of_images
 from flows.artefacts.validation import Validation
 from flows.command_line.progress import progress
 
@@ -22,16 +22,6 @@ def reconstruct(
             calq = validation.calq[start : start + _BATCH]
             latents.append(np.asarray(encoder.predict_on_batch(validation.to_images(calq))))
             decoded = np.asarray(decoder.predict_on_batch(latents[-1]))
-            # no charge is negative; only a decoder that ends without ReLU or sigmoid gives one
-            fractions = validation.arrangement.to_cells(decoded).clip(min=0)
-            charges.append(
-                decoded_charges(
-                    fractions,
-                    calq,
-                    validation.normalisation,
-                    validation.scale,
-                    validation.maximum,
-                )
-            )
+            charges.append(charges_of_images(decoded, calq, validation))
             advance(len(calq))
     return np.concatenate(charges), np.concatenate(latents)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flows.artefacts.decoding import decoded_charges
+from flows.artefacts.decoding import charges_of_images
 from flows.artefacts.validation import Validation, read_validation
 from flows.layout import ModelLayout
 from hw.foundation.errors import InputError
@@ -40,13 +40,10 @@ class StudiedModel:
         """Charges in CALQ counts, shape (k, 48), of latents, shape (k, m), of these modules."""
         from models.networks.inference import outputs_of
 
-        of = self.validation
         if not len(latents):
             return np.zeros((0, TRIGGER_CELLS), np.float32)
         images = outputs_of(self.decoder, latents)
-        # no charge is negative; only a decoder that ends without ReLU or sigmoid gives one
-        fractions = of.arrangement.to_cells(images).clip(min=0)
-        return decoded_charges(fractions, of.calq[modules], of.normalisation, of.scale, of.maximum)
+        return charges_of_images(images, self.validation.calq[modules], self.validation)
 
 
 def studied_model(layout: ModelLayout, modules: int) -> StudiedModel:

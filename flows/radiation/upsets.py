@@ -13,6 +13,7 @@ from flows.provenance import file_hash
 from flows.radiation.model import StudiedModel
 from flows.radiation.single_flips import measure_single_flips
 from hw.foundation.errors import InputError
+from models.data.selection import evenly_spaced
 from models.upsets.damage import Damage, Measure, bits_for
 from models.upsets.exposure import Curve, Exposure
 from models.upsets.many_flips import RATES, sample_rate
@@ -100,7 +101,7 @@ def measure_upsets(layout: ModelLayout, model: StudiedModel, conditions: Conditi
     try:
         # before the encoder is made flippable, which takes its quantisers away
         bits = stored_bits(integer_weights(model.encoder), weight_formats(model.encoder))
-        some = np.linspace(0, len(images) - 1, min(RANKED_WITH, len(images))).astype(np.int64)
+        some = evenly_spaced(len(images), RANKED_WITH)
         scores = first_order_scores(
             model.encoder,
             model.decoder,

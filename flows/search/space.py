@@ -17,7 +17,7 @@ from hw.foundation.strict_config import (
     StrictRecord,
     did_you_mean,
     nested_record,
-    read_yaml,
+    read_mapping,
     validate_record,
 )
 from hw.targets.target import Budget, load_target
@@ -236,9 +236,7 @@ def load_space(name: str) -> SearchSpace:
             f"unknown search space '{name}'; {did_you_mean(name, space_names())} "
             "(a path that ends in .yaml names a space of your own)"
         )
-    data, lines = read_yaml(file)
-    if not isinstance(data, dict):
-        raise InputError(f"{file}: expected a mapping of keys to values at the top level")
+    data, lines = read_mapping(file)
     if "name" in data:
         raise InputError(
             f"{file}:{lines[('name',)]}: key 'name': a space is named by its file ('{file.stem}'); "

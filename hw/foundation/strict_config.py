@@ -125,11 +125,21 @@ def validate_record(
         ) from error
 
 
-def load_record(file: Path | str, record: type[Record]) -> Record:
-    """Read one YAML file into one record. Raises InputError as the two steps above do."""
+def read_mapping(file: Path | str) -> tuple[dict[Any, Any], dict[tuple[Any, ...], int]]:
+    """Read one YAML file whose top level is a mapping, as `read_yaml` does.
+
+    Raises:
+        InputError: as `read_yaml`; also no mapping.
+    """
     data, lines = read_yaml(file)
     if not isinstance(data, dict):
         raise InputError(f"{file}: expected a mapping of keys to values at the top level")
+    return data, lines
+
+
+def load_record(file: Path | str, record: type[Record]) -> Record:
+    """Read one YAML file into one record. Raises InputError as the two steps above do."""
+    data, lines = read_mapping(file)
     return validate_record(record, data, file, lines)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hw.backends.registry import BACKENDS
 from hw.foundation.errors import InputError
-from hw.foundation.strict_config import StrictRecord, did_you_mean, read_yaml, validate_record
+from hw.foundation.strict_config import StrictRecord, did_you_mean, read_mapping, validate_record
 
 _FOLDER = Path(__file__).resolve().parent
 
@@ -141,9 +141,7 @@ def load_target(name: str) -> Target:
         InputError: no such target (with a suggestion), or a faulty YAML file.
     """
     file = target_file(name)
-    data, lines = read_yaml(file)
-    if not isinstance(data, dict):
-        raise InputError(f"{file}: expected a mapping of keys to values at the top level")
+    data, lines = read_mapping(file)
     if "name" in data:
         raise InputError(
             f"{file}:{lines[('name',)]}: unknown key 'name'; a target is named by its file: "

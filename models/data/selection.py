@@ -9,6 +9,13 @@ from models.data.dataset import ModuleData
 FULL_MODULE_TYPES = ("FI", "FM", "FO")  # full inner, middle, outer; all others are partial
 
 
+def evenly_spaced(available: int, wanted: int) -> npt.NDArray[np.int64]:
+    """Indices of at most `wanted` of the `available` modules, spread over all."""
+    if available <= wanted:
+        return np.arange(available)
+    return np.linspace(0, available - 1, wanted).astype(np.int64)
+
+
 def drop_empty(modules: ModuleData) -> ModuleData:
     """Without the modules whose charges sum to zero.
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat
-from hw.foundation.strict_config import StrictRecord, did_you_mean, read_yaml, validate_record
+from hw.foundation.strict_config import StrictRecord, did_you_mean, read_mapping, validate_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
 from models.networks.econ_t_formats import (
     FILTERS,
@@ -358,9 +358,7 @@ def compared_spec(spec: ModelSpec) -> ModelSpec | None:
 
 
 def _read_spec(file: Path) -> ModelSpec:
-    data, lines = read_yaml(file)
-    if not isinstance(data, dict):
-        raise InputError(f"{file}: expected a mapping of keys to values at the top level")
+    data, lines = read_mapping(file)
     if "name" in data:
         raise InputError(
             f"{file}:{lines[('name',)]}: key 'name': a model is named by its file ('{file.stem}'); "

@@ -7,8 +7,9 @@ import pytest
 
 from hw.foundation.fixed_point import FixedFormat
 from models.data.geometry import ARRANGEMENTS, TRIGGER_CELLS
+from models.data.selection import evenly_spaced
 from testbench.stimulus import directed_images
-from testbench.vectors import evenly_spaced, module_group
+from testbench.vectors import module_group
 
 SIGNED = FixedFormat(10, 4, rounding="RND_CONV", overflow="SAT")
 UNSIGNED = FixedFormat(8, 1, signed=False, rounding="RND_CONV", overflow="SAT")
