@@ -27,7 +27,7 @@ from models.quality.baselines import BASELINE_ELINKS
 from models.quality.emd import emd
 from models.quality.quality import OCCUPANCY_BINS, occupancy, profile, statistics
 from reports.catalogue import algorithm_label
-from reports.tables.algorithms import AUTOENCODER
+from reports.tables.algorithms import AUTOENCODER, bin_words
 from testbench.econ_t import received
 from testbench.econ_t.links import LINK_BITS
 
@@ -143,8 +143,8 @@ def _others(calq: npt.NDArray[np.float32], elinks: int) -> Iterator[_Row]:
 
 def _markdown(title: str, occupancies: npt.NDArray[np.int64], rows: list[_Row], elinks: int) -> str:
     """A table: bits and means of each algorithm, in all and in bins of occupancy."""
-    *inner, last = pairwise(OCCUPANCY_BINS)
-    bins = [*(f"{low} to {high - 1}" for low, high in inner), f"{last[0]} to {last[1]}"]
+    edges = [(str(low), str(high)) for low, high in pairwise(OCCUPANCY_BINS)]
+    bins = [bin_words("occupancy", *edge, last=edge == edges[-1]) for edge in edges]
     heads = ["algorithm", "bits", "modules", "mean", "standard error", *bins]
     lines = [
         f"{title}; EMD in half pitches as transmitted on {elinks} eLinks of {LINK_BITS} bits "

@@ -144,7 +144,7 @@ def _table(
         if (match := _BIN.fullmatch(name)) and match[1] == coordinate
     ]
     suffixes = ["", *(f".{coordinate}.{lower}-{upper}" for lower, upper in bins)]
-    columns = ("all", *(_words(coordinate, *edges, last=edges == bins[-1]) for edges in bins))
+    columns = ("all", *(bin_words(coordinate, *edges, last=edges == bins[-1]) for edges in bins))
     means = [[_mean(found, c.prefix + suffix) for suffix in suffixes] for c in candidates]
     competes = [
         c.form != "ideal" and (budget is None or (c.bits is not None and c.bits <= budget))
@@ -267,7 +267,7 @@ def _number(metric: Metric | None) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _words(coordinate: str, lower: str, upper: str, *, last: bool) -> str:
+def bin_words(coordinate: str, lower: str, upper: str, *, last: bool) -> str:
     """The bin in words: occupancies are whole numbers, and the last bin has its upper edge."""
     if upper == "inf":
         return f"from {lower}"
