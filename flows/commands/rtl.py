@@ -15,7 +15,7 @@ from flows.layout import DesignLayout, ModelLayout
 from flows.stages import Stage
 from hw.foundation.integer_network import IntegerNetwork, NoFixedPoint
 from hw.generated.network_logic import NoLogic, Wiring, network_logic, straight_wiring
-from hw.generated.verilog import GeneratedRtl, write_rtl
+from hw.generated.verilog import GeneratedRtl, wanted_stage_delay_ns, write_rtl
 from hw.targets.target import Target, load_target, target_names
 
 CANNOT = (NoFixedPoint, NoLogic)
@@ -45,7 +45,19 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
             f"Verilog: {rtl.estimated_lut:,} LUT estimated, {rtl.latency_cycles} clocks of "
             f"{target.clock_period_ns:g} ns, {rtl.estimated_stage_delay_ns:.1f} ns estimated from "
             f"register to register: {design.target.rtl}",
+            *_too_slow(rtl, target),
         ),
+    )
+
+
+def _too_slow(rtl: GeneratedRtl, target: Target) -> tuple[str, ...]:
+    delay, wanted = rtl.estimated_stage_delay_ns, wanted_stage_delay_ns(target)
+    if target.rtl.pipeline_stages is not None or delay <= wanted:
+        return ()
+    return (
+        f"one operation alone is estimated at {delay:.2f} ns, above the {wanted:g} ns of target "
+        f"{target.name}: no pipeline cuts it; timing decides, or a target with a longer "
+        "rtl: stage_delay_ns",
     )
 
 

@@ -159,7 +159,6 @@ def write_rtl(
 
     Raises:
         NoLogic: no output depends on any input.
-        InputError: stages as short as the target wants them cannot be made.
     """
     import alkaid.codegen.rtl
     from alkaid.codegen.rtl.verilog import fsm_logic_gen
@@ -215,6 +214,11 @@ def write_rtl(
     return design
 
 
+def wanted_stage_delay_ns(target: Target) -> float:
+    """How long a stage may be where the target leaves their number open."""
+    return target.rtl.stage_delay_ns or target.clock_period_ns
+
+
 def read_rtl(folder: Path) -> GeneratedRtl:
     """The record of the generated design in `folder`.
 
@@ -248,17 +252,15 @@ class _Stages:
 
 
 def _cut(logic: Any, target: Target) -> _Stages:
-    """The stages that the target wants: so many, as short as can be, or those short enough."""
+    """The stages that the target wants: so many, as short as can be, or those short enough.
+
+    A single operation is never cut, however long its estimate.
+    """
     wanted = target.rtl.pipeline_stages
     shortest = max((_own_delay(logic, op) for op in logic.ops), default=0.0)
     if wanted is None:
-        longest = target.rtl.stage_delay_ns or target.clock_period_ns
-        if shortest > longest:
-            raise InputError(
-                f"target {target.name}: no pipeline has stages of at most {longest:g} ns, for a "
-                f"single adder is estimated at {shortest:.2f} ns; give rtl: stage_delay_ns more"
-            )
-        return _fill_stages(logic, longest)
+        longest = wanted_stage_delay_ns(target)
+        return _fill_stages(logic, max(longest, shortest))
     if wanted <= 1:
         return _fill_stages(logic, math.inf)
     low, high = shortest, max(logic.latency[1], shortest)

@@ -24,7 +24,7 @@ def test_keras_golden_model_and_cpp_are_equal(model, target, tmp_path, capsys):
     design = Design(tmp_path, model, target)
     assert design.step("hls") == 0
     assert design.csim() == 0
-    assert "0 mismatches of Keras, golden model and C++" in capsys.readouterr().out
+    assert "0 mismatches of exact arithmetic, golden model and C++" in capsys.readouterr().out
     found = {name: metric.value for name, metric in design.metrics().items()}
     assert found["csim.golden_model.vectors"] == found["csim.vectors"] > 3000
     assert found["csim.golden_model.mismatches"] == found["csim.mismatches"] == 0
