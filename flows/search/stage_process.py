@@ -24,6 +24,8 @@ _PATIENCE_S = 30.0  # after the interruption, until the process ends itself in a
 def main(arguments: list[str]) -> None:
     """Run the command after LOCK and PARENT in this process."""
     lock, parent, *command = arguments
+    # a search in the background of a shell is born deaf to interruptions, and so are its children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     with Path(lock).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -68,17 +69,21 @@ def process(lock: Path, parent: int, *command: str) -> list[str]:
     return [sys.executable, "-m", "flows.search.stage_process", str(lock), str(parent), *command]
 
 
-def test_a_stage_whose_starter_has_gone_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_stage_whose_starter_has_gone_ends(tmp_path: Path, deaf: bool) -> None:
+    """Also where it inherits that interruptions are ignored, as from a shell's `&`."""
     command = process(tmp_path / "lock", 1, "data", "--events", "20000000", "--build")
+    shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"] if deaf else []
     done = subprocess.run(
-        [*command, str(tmp_path)],
+        [*shell, *command, str(tmp_path)],
         cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=200,
         check=False,
     )
-    assert done.returncode  # interrupted wherever it was, be it in the middle of an import
+    # interrupted wherever it was, be it in the middle of an import, and not killed after a while
+    assert done.returncode not in (0, -signal.SIGKILL)
     assert not list(tmp_path.rglob("modules.csv"))
 
 
