@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-MODEL   ?= 8x8_c8_S2_w5## model of the zoo (models/zoo/*.yaml), or a path to such a YAML file
+MODEL   ?= 4x4x3_dense_w5## model of the zoo (models/zoo/*.yaml), or a path to such a YAML file
 TARGET  ?= econ_t## hardware target (hw/targets/*.yaml), or a path to such a YAML file
 DATA    ?=## CSV file or folder of real data; empty: generated data
 EPOCHS  ?=## most training epochs; empty: as the model's recipe says, else 10

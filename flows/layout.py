@@ -10,7 +10,7 @@ from hw.foundation.errors import InputError
 
 METRICS = "metrics.json"
 DEFAULT_BUILD = Path("build")
-DEFAULT_MODEL = "8x8_c8_S2_w5"
+DEFAULT_MODEL = "4x4x3_dense_w5"
 DEFAULT_TARGET = "econ_t"
 
 

@@ -22,8 +22,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 TUTORIAL = PROJECT / "docs" / "tutorial.md"
 SOURCES = ("Makefile", "pyproject.toml", "constraints.txt")
 PACKAGES = ("hw", "models", "testbench", "reports", "flows")
-NETWORK = "8x8_c8_S2_w5"
-_SMALLER = {"filters: 8": "filters: 2", "latent: 16": "latent: 4"}
+NETWORK = "4x4x3_dense_w5"
+_SMALLER = {"latent: 16": "latent: 4"}
 SMALL = {
     "EVENTS": "1500",
     "EPOCHS": "1",

@@ -31,7 +31,7 @@ from tests.flows.trained import trained_settings
 from tests.reports.evaluation_arrays import evaluation_arrays
 
 PROMISED = {row.name: row for row in named_rows() if row.promised}
-MODEL, TARGET = "8x8_c8_S2_w5", "econ_t"
+MODEL, TARGET = "4x4x3_dense_w5", "econ_t"
 VENDOR = Path(__file__).parents[1] / "hw" / "vendor_reports"
 SOURCE = Provenance(model_hash="0123456789abcdef", data_hash="fedcba9876543210", seed=7)
 
@@ -476,7 +476,7 @@ def test_status_can_require_a_stage(build, capsys):
 
 
 def test_a_model_of_ones_own_is_found_under_its_file_name(build):
-    assert model_layout(build, "mine/8x8_c8_S2_w5.yaml") == model_layout(build, MODEL)
+    assert model_layout(build, "mine/4x4x3_dense_w5.yaml") == model_layout(build, MODEL)
     assert target_layout(build, MODEL, "a/b.v1.yml").folder.name == "b.v1"
 
 
