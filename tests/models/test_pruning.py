@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from models.keras_backend import keras
+from models.networks.cheaper_weights import Pruning
 from models.networks.encoder import build_networks
 from models.networks.zoo import load_model_spec
 from models.training.losses import get_loss
-from models.training.pruning import Masks, Pruning
+from models.training.pruning import Masks
 from models.training.training import History, TrainingSettings, make_reproducible, train
 
 IMAGES = (np.random.default_rng(0).random((1200, 8, 8, 1)) ** 8).astype(np.float32)
@@ -31,7 +32,7 @@ def trained(parts: Any, **options: Any) -> History:
     loss = get_loss("weightedMSE", "8x8")
     return train(
         parts.autoencoder, loss, IMAGES[:1000], IMAGES[1000:], how,
-        pruned=parts.encoder.layers, **options,
+        encoder=parts.encoder, **options,
     )  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def test_the_share_grows_until_the_settled_epochs() -> None:
     assert HALF.first_settled(8) == 4
     assert shares[0] > 0 and shares[3] < 1 and shares[4:] == [1.0] * 4
     assert shares == sorted(shares)
-    assert Pruning(0.5, 0.5, until=0.99).first_settled(1) == 0  # one epoch alone is the last, too
+    assert Pruning(dense=0.5, until=0.99).first_settled(1) == 0  # one epoch alone is the last, too
 
 
 def test_a_trained_encoder_has_its_zeros_and_the_decoder_none() -> None:

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat
-from models.networks.zoo import Convolution, ModelSpec, NumberFormat, load_model_spec, model_names
+from models.networks.quantisation import NumberFormat
+from models.networks.zoo import Convolution, ModelSpec, load_model_spec, model_names
 
 OWN = """\
 label: my own
