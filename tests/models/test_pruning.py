@@ -51,6 +51,23 @@ def test_the_smallest_weights_are_pruned_step_by_step() -> None:
     assert (layer.kernel.numpy() == 0).ravel().tolist() == [True] * 10 + [False] * 10
 
 
+def test_whole_filters_are_pruned_with_their_bias() -> None:
+    layer = keras.layers.Conv2D(4, 2)
+    layer.build((None, 4, 4, 1))
+    kernel = np.ones((2, 2, 1, 4), dtype=np.float32) * [3.0, -1.0, 4.0, -2.0]
+    layer.set_weights([kernel, np.ones(4)])
+    masks = Masks([layer], Pruning(filters=0.5, convolution=0.625))
+    masks.shrink(0.5)  # one filter, and 5 of 16 weights, 4 of them that filter's
+    assert layer.bias.numpy().tolist() == [1, 0, 1, 1]
+    assert np.count_nonzero(layer.kernel.numpy() == 0, axis=(0, 1, 2)).tolist() == [0, 4, 0, 1]
+    masks.shrink(1.0)
+    assert layer.bias.numpy().tolist() == [1, 0, 1, 0]
+    assert zeros(layer) == 10
+    layer.set_weights([kernel, np.ones(4)])
+    Masks([layer], Pruning(filters=0.99)).shrink(1.0)
+    assert layer.bias.numpy().tolist() == [0, 0, 1, 0]  # the largest stays
+
+
 def test_the_share_grows_until_the_settled_epochs() -> None:
     shares = [HALF.progress(epoch, 8) for epoch in range(8)]
     assert HALF.first_settled(8) == 4
