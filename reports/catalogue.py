@@ -329,6 +329,8 @@ _ROWS: tuple[Row, ...] = (
         Row("bops.total", "bit operations", _LOWER, "Bit operations, encoder", promised=True),
         Row("params.total", "parameters", _LOWER, "Parameters, encoder", promised=True),
         Row("weight_bits.total", "bit", _LOWER, "Weight memory, encoder"),
+        Row("signed_digits.total", "digits", _LOWER, "Signed digits of the weights, encoder"),
+        Row("adder_bits.total", "bit", _LOWER, "Adder bits of wired weights, encoder"),
         Row("decoder.flops.total", "FLOP", _LOWER, "FLOPs, decoder (TF profiler)"),
         Row("decoder.macs.total", "MAC", _LOWER, "Multiply-accumulates, decoder"),
         Row("decoder.bops.total", "bit operations", _LOWER, "Bit operations, decoder"),

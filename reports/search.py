@@ -1,11 +1,15 @@
 """The result of a search: its trials, and which of them no other beats in all objectives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from scipy.stats import spearmanr
 
 from reports.catalogue import label_of, row_of
 from reports.metrics import Metric
 from reports.tables.anchors import Anchor, anchors
+
+_FEWEST_RANKED = 3  # any two designs are in one order or the other
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,39 @@ class SearchedDesign:
 
 
 @dataclass(frozen=True)
+class RankCorrelation:
+    """How far a count of the network ranks the designs as a figure of their hardware does.
+
+    Attributes:
+        count, figure: metric names.
+        designs: that have both; each counts once, however many trials share it.
+        spearman: Spearman's coefficient, from -1 to 1; None where fewer than three designs have
+            both or one of the two is the same for all.
+    """
+
+    count: str
+    figure: str
+    designs: int
+    spearman: float | None
+
+
+def rank_correlation(
+    count: str, figure: str, designs: Iterable[Mapping[str, Metric]]
+) -> RankCorrelation:
+    """Spearman's coefficient of two metrics over designs, each given by its metrics by name."""
+    pairs = [
+        (float(one.value), float(other.value))
+        for metrics in designs
+        if (one := metrics.get(count)) and (other := metrics.get(figure))
+        if isinstance(one.value, int | float) and isinstance(other.value, int | float)
+    ]
+    differ = all(len(set(values)) > 1 for values in zip(*pairs, strict=True))
+    known = len(pairs) >= _FEWEST_RANKED and differ
+    spearman = float(spearmanr(pairs).statistic) if known else None
+    return RankCorrelation(count, figure, len(pairs), spearman)
+
+
+@dataclass(frozen=True)
 class SearchReport:
     """All of a search.
 
@@ -56,6 +93,7 @@ class SearchReport:
         facts: what holds for all trials, in words.
         planned: number of trials that the search is to make.
         trials: in their order.
+        ranked: how far counts of the network rank the designs as their hardware does.
     """
 
     name: str
@@ -66,6 +104,7 @@ class SearchReport:
     facts: tuple[str, ...]
     planned: int
     trials: tuple[SearchedDesign, ...]
+    ranked: tuple[RankCorrelation, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ from flows.stages import BY_NAME
 from hw.foundation.errors import InputError
 from reports.catalogue import records, required_row
 from reports.metrics import Evidence, Metric, with_provenance
+from reports.tables.values import MISSING
 
 _KINDS = ("flops", "macs", "bops", "params", "weight_bits")
 """Counts of a network for one inference; models/networks/complexity.py defines each."""
+_WIRED_KINDS = ("signed_digits", "adder_bits")
+"""Counts of an encoder whose weights, in integers, are wired in."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,28 +78,45 @@ def _metrics(file: Path, prefix: str) -> list[Metric]:
 
     totals, _ = _count_file(file)
     origin = provenance(model_hash=file_hash(file), tools={"tensorflow": tf.__version__})
-    values = {f"{prefix}{kind}.total": value for kind, value in totals.items()}
-    return with_provenance(records(values, evidence=Evidence.ESTIMATE), origin)
+    kinds = _KINDS if prefix else (*_KINDS, *_WIRED_KINDS)  # the decoder becomes no hardware
+    values = {f"{prefix}{kind}.total": totals[kind] for kind in kinds}
+    reason = "not all layers multiply with integer weights, whose digits could be counted"
+    return with_provenance(records(values, evidence=Evidence.ESTIMATE, reason=reason), origin)
 
 
-def _count_file(file: Path) -> tuple[dict[str, int], list[Any]]:
+def _count_file(file: Path) -> tuple[dict[str, int | None], list[Any]]:
     """Totals by kind, and the cost of each layer of the network in a Keras model file."""
     from models.networks.complexity import float_ops, layer_costs
     from models.networks.network_files import load_architecture, load_network
 
-    network = load_architecture(file) if file.suffix == ".json" else load_network(file)
+    is_trained = file.suffix != ".json"
+    network = load_network(file) if is_trained else load_architecture(file)
     try:
         layers, flops = layer_costs(network), float_ops(network)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
-    totals = {
+    if not is_trained:  # an architecture has no weights whose digits could be counted
+        layers = [replace(layer, signed_digits=None, adder_bits=None) for layer in layers]
+    totals: dict[str, int | None] = {
         "flops": flops,
         "macs": sum(layer.macs for layer in layers),
         "bops": sum(layer.bops for layer in layers),
         "params": sum(layer.parameters for layer in layers),
         "weight_bits": sum(layer.weight_bits for layer in layers),
+        "signed_digits": _total(layer.signed_digits for layer in layers),
+        "adder_bits": _total(layer.adder_bits for layer in layers),
     }
     return totals, layers
+
+
+def _total(counts: Iterable[int | None]) -> int | None:
+    """The sum; None where one is unknown."""
+    known = list(counts)
+    return None if None in known else sum(count for count in known if count is not None)
+
+
+def _text(count: int | None) -> str:
+    return MISSING if count is None else f"{count:,}"
 
 
 def _show_files(files: list[Path], *, as_json: bool) -> None:
@@ -122,11 +143,16 @@ def _show_files(files: list[Path], *, as_json: bool) -> None:
             ("BOPs", totals["bops"]),
             ("parameters", totals["params"]),
             ("weight bits", totals["weight_bits"]),
+            ("signed digits", totals["signed_digits"]),
+            ("adder bits", totals["adder_bits"]),
         ):
-            table.add_column(heading, f"{total:,}", justify="right")
+            table.add_column(heading, _text(total), justify="right")
         for layer in layers:
-            numbers = (layer.macs, layer.bops, layer.parameters, layer.weight_bits)
-            table.add_row(layer.name, layer.kind, *(f"{number:,}" for number in numbers))
+            numbers = (
+                layer.macs, layer.bops, layer.parameters, layer.weight_bits,
+                layer.signed_digits, layer.adder_bits,
+            )  # fmt: skip
+            table.add_row(layer.name, layer.kind, *map(_text, numbers))
         console.print(table)
         console.print(f"FLOPs (total_float_ops of TensorFlow's profiler): {totals['flops']:,}\n")
 
@@ -137,8 +163,8 @@ def _show_metrics(metrics: list[Metric]) -> None:
     table.add_column("count")
     table.add_column("encoder", justify="right")
     table.add_column("decoder", justify="right")
-    for kind in _KINDS:
+    for kind in (*_KINDS, *_WIRED_KINDS):
         cells = (value[f"{kind}.total"], value.get(f"decoder.{kind}.total"))
-        shown = ("---" if cell is None else f"{cell:,}" for cell in cells)
+        shown = ["---" if cell is None else f"{cell:,}" for cell in cells]
         table.add_row(f"{kind} ({required_row(f'{kind}.total').unit})", *shown)
     output_console().print(table)

@@ -15,9 +15,17 @@ from hw.foundation.atomic_file import atomic_directory, write_text
 from models.networks.zoo import ModelSpec
 from reports.catalogue import row_of
 from reports.metrics import read_summary
-from reports.search import SearchedDesign, SearchReport, bounds_in_words
+from reports.search import (
+    RankCorrelation,
+    SearchedDesign,
+    SearchReport,
+    bounds_in_words,
+    rank_correlation,
+)
 
 _SCHEMA = 1
+_COUNTS = ("adder_bits.total", "signed_digits.total", "bops.total")
+_SYNTHESISED = "fpga.lut"
 
 
 def model_text(spec: ModelSpec, heading: list[str]) -> str:
@@ -64,7 +72,23 @@ def collect(layout: SearchLayout, space: SearchSpace, records: list[TrialRecord]
         ),
         planned=max(space.trials, len(records)),
         trials=tuple(_searched(layout, space, record) for record in records),
+        ranked=_ranked(layout, space, records),
     )
+
+
+def _ranked(
+    layout: SearchLayout, space: SearchSpace, records: list[TrialRecord]
+) -> tuple[RankCorrelation, ...]:
+    """How far counts of the network rank the designs as synthesis does."""
+    designs = [
+        figures(design.summary, (*_COUNTS, _SYNTHESISED))
+        for record in records
+        if record.is_complete and record.repeats is None
+        for design in [
+            target_layout(layout.designs, layout.trial(record.number).name, space.target)
+        ]
+    ]
+    return tuple(rank_correlation(count, _SYNTHESISED, designs) for count in _COUNTS)
 
 
 def _searched(layout: SearchLayout, space: SearchSpace, record: TrialRecord) -> SearchedDesign:

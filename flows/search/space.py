@@ -6,7 +6,7 @@ A space is a YAML file read into strict records; docs/codesign.md tells its keys
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_origin
 
 import numpy as np
 from pydantic import Field, PositiveInt, field_validator, model_validator
@@ -310,9 +310,11 @@ def _require_key(key: str, place: str) -> None:
     """Refuse what is no key of a model's record."""
     parts, record = key.split("."), ModelSpec
     current: Any = record
+    is_name = False
     for index, part in enumerate(parts):
-        if part.isdigit() and index:
-            continue  # an element of a list: that the base has it is looked at later
+        if is_name or (part.isdigit() and index):
+            is_name = False
+            continue  # an element of a list or mapping: that it can be is looked at later
         if current is None:
             above = ".".join(parts[:index])
             raise InputError(f"{place}: unknown key; '{above}' has no keys below it")
@@ -320,6 +322,7 @@ def _require_key(key: str, place: str) -> None:
             known = [".".join((*parts[:index], name)) for name in current.model_fields]
             suggestion = did_you_mean(".".join(parts[: index + 1]), known)
             raise InputError(f"{place}: unknown key of a model's record; {suggestion}")
+        is_name = get_origin(current.model_fields[part].annotation) is dict
         current = nested_record(current, part)
     if key in _OWN:
         raise InputError(f"{place}: {_OWN[key]}; remove the key")

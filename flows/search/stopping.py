@@ -75,23 +75,33 @@ def _relation(cheaper: float, own: float) -> str:
 
 def bit_operations(spec: ModelSpec) -> float:
     """Bits of weight times bits of input, over all products of the encoder but those pruned."""
-    formats = spec.quantisation
-    if formats:
-        inputs, weights, features = (
-            formats.input.total, formats.weight.total, formats.accumulator.total,
-        )  # fmt: skip
-    else:
-        inputs, weights, features = _CHIP_BITS if spec.econ_t else (_FLOAT_BITS,) * 3
     pruned = spec.pruning
-    total, bits = 0.0, inputs
-    for products in _convolution_products(spec):
-        total += products * weights * bits * (1.0 - (pruned.convolution if pruned else 0.0))
-        bits = features
+    shares = {
+        "convolution": max(pruned.convolution, pruned.filters) if pruned else 0.0,
+        "dense": pruned.dense if pruned else 0.0,
+    }
     widths = [_flat(spec), *spec.dense, spec.latent]
-    for read, given in pairwise(widths):
-        total += read * given * weights * bits * (1.0 - (pruned.dense if pruned else 0.0))
-        bits = features
-    return total
+    products = [
+        *(("convolution", count) for count in _convolution_products(spec)),
+        *(("dense", read * given) for read, given in pairwise(widths)),
+    ]
+    return sum(
+        count * weight * read * (1.0 - shares[kind])
+        for (kind, count), (weight, read) in zip(products, _bits(spec), strict=True)
+    )
+
+
+def _bits(spec: ModelSpec) -> list[tuple[int, int]]:
+    """Bits of the weights of each layer, and of the numbers that it reads."""
+    formats, layers = spec.quantisation, spec.weighted_layers
+    if formats:
+        weights = [formats.weight_of(layer).total for layer in layers]
+        outputs = [formats.accumulator_of(layer).total for layer in layers]
+        first = formats.input.total
+    else:
+        first, weight, output = _CHIP_BITS if spec.econ_t else (_FLOAT_BITS,) * 3
+        weights, outputs = [weight] * len(layers), [output] * len(layers)
+    return list(zip(weights, [first, *outputs[:-1]], strict=True))
 
 
 def _convolution_products(spec: ModelSpec) -> Iterable[int]:

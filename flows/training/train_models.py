@@ -342,7 +342,6 @@ def _train(
     from models.networks.encoder import build_networks
     from models.training.bit_flips import flips_in_training
     from models.training.losses import get_loss, ignores_sum
-    from models.training.pruning import Pruning
     from models.training.training import (
         TrainingSettings,
         make_reproducible,
@@ -362,7 +361,8 @@ def _train(
         learning_rate=spec.learning_rate,
         schedule=spec.schedule,
         fused=spec.decoder is not None and worth_fusing(len(given.images), settings.batch),
-        pruning=Pruning(**spec.pruning.model_dump()) if spec.pruning else None,
+        pruning=spec.pruning,
+        logic_cost=spec.logic_cost,
     )
     print(
         f"training {spec.name} on {len(given.images)} modules"
@@ -389,7 +389,7 @@ def _train(
             fresh=_fresh_samples(sample, spec, settings, request)
             if settings.fresh_modules
             else None,
-            pruned=networks.encoder.layers,
+            encoder=networks.encoder,
             checkpoint=layout.checkpoint,
             identity=json.dumps({**settings.training(), "epochs": None}, sort_keys=True),
             on_progress=progress_printer(layout, how.epochs),

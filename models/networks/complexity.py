@@ -13,6 +13,11 @@ BOPs: for each MAC, b_a * b_w + b_a + b_w + log2(f), with b_a and b_w the bits o
     to an accumulator that holds f of them (Baskin et al., UNIQ, arXiv 1804.10969, section 5).
     A number in floating point counts as 32 bits.
 Weight bits: parameters times their bits.
+Signed digits: of the integer codes of all kernels, the fewest powers of two that add up to them
+    (models/networks/signed_digits.py).
+Adder bits: for each MAC, the signed digits of its weight times the bits of the activation: what
+    adders take in where the weights are wired in, before logic is shared.  A bias is one more
+    number to add, whatever its digits, and is not counted.
 """
 
 import math
@@ -24,7 +29,13 @@ from hw.foundation.errors import InputError
 from models.keras_backend import keras, qkeras, tf
 from models.networks.floored_layers import FixedPoint, plain_layer
 from models.networks.network_files import custom_objects
-from models.networks.number_formats import quantiser_bits, stored_weights, weight_quantiser
+from models.networks.number_formats import (
+    layer_integer_weights,
+    quantiser_bits,
+    stored_weights,
+    weight_quantiser,
+)
+from models.networks.signed_digits import signed_digits
 
 _FLOAT_BITS = 32
 # layers that hand on values as they are, so their output has the bits of their input
@@ -47,6 +58,9 @@ class LayerCost:
         bops: bit operations, rounded.
         parameters: numbers stored, trained or not.
         weight_bits: bits to store them.
+        input_bits: bits of the activations that it reads.
+        signed_digits: of its kernel; None where that is not in integers.
+        adder_bits: that adders take in; None likewise.
     """
 
     name: str
@@ -55,6 +69,9 @@ class LayerCost:
     bops: int
     parameters: int
     weight_bits: int
+    input_bits: int
+    signed_digits: int | None
+    adder_bits: int | None
 
 
 def float_ops(network: keras.Model) -> int:
@@ -165,6 +182,7 @@ def _cost(layer: keras.layers.Layer, prefix: str, input_bits: int) -> LayerCost:
     }
     sizes = [int(weight.shape.num_elements()) for weight in stored.values()]
     multiplied = next(iter(bits_of.values()))  # Keras puts the kernel first
+    digits = _kernel_digits(layer)
     bops = macs * (input_bits * multiplied + input_bits + multiplied + math.log2(products_per_sum))
     return LayerCost(
         name=prefix + layer.name,
@@ -173,7 +191,22 @@ def _cost(layer: keras.layers.Layer, prefix: str, input_bits: int) -> LayerCost:
         bops=round(bops),
         parameters=sum(sizes),
         weight_bits=sum(map(operator.mul, sizes, bits_of.values())),
+        input_bits=input_bits,
+        signed_digits=digits,
+        adder_bits=None if digits is None else macs // sizes[0] * digits * input_bits,
     )
+
+
+def _kernel_digits(layer: keras.layers.Layer) -> int | None:
+    """Signed digits of a layer's kernel; None where its values are no integers times a step."""
+    try:
+        codes = layer_integer_weights(layer)
+    except InputError:
+        return None
+    kernel = next((part for part in stored_weights(layer) if part.endswith("kernel")), None)
+    if kernel not in codes:
+        return None
+    return int(signed_digits(codes[kernel][1]).sum())
 
 
 def _macs(layer: keras.layers.Layer) -> tuple[int, int]:

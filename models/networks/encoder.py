@@ -16,13 +16,8 @@ from models.data.geometry import TRIGGER_CELLS, Arrangement
 from models.keras_backend import keras, qkeras
 from models.networks.conv_mask import KeptPixels
 from models.networks.econ_t_encoder import build_econ_t_encoder
-from models.networks.zoo import (
-    Convolution,
-    DenseDecoder,
-    ModelSpec,
-    NumberFormat,
-    Quantisation,
-)
+from models.networks.quantisation import NumberFormat, Quantisation
+from models.networks.zoo import Convolution, DenseDecoder, ModelSpec
 
 Tensor = Any  # a symbolic Keras tensor
 
@@ -60,13 +55,14 @@ def build_networks(spec: ModelSpec) -> Networks:
 
 def _build_encoder(spec: ModelSpec) -> keras.Model:
     formats = spec.quantisation
-    accumulator = formats.accumulator if formats else None
+    names = iter(spec.weighted_layers)
     images = x = keras.layers.Input(spec.image.shape, name="input_1")
     if formats:
         x = qkeras.QActivation(_linear(formats.input), name="input_qa")(x)
     if spec.image.channels_first:
         x = keras.layers.Permute((2, 3, 1), name="channels_last")(x)
     for index, convolution in enumerate(spec.convolutions):
+        name = next(names)
         x = _with_weights(
             "Conv2D",
             convolution.filters,
@@ -74,21 +70,21 @@ def _build_encoder(spec: ModelSpec) -> keras.Model:
             kernel_size=convolution.kernel,
             strides=convolution.stride,
             padding=convolution.padding,
-            name=f"conv2d_{index}_m",
+            name=name,
         )(x)
         if convolution.pool:  # ahead of the ReLU: hls4ml pads an odd map wrongly if it is unsigned
             x = keras.layers.MaxPooling2D(2, padding="same", name=f"mp_{index}")(x)
-        x = _quantised_relu(x, accumulator, f"accum{index + 1}_qa")
+        x = _quantised_relu(x, _after(name, formats), f"accum{index + 1}_qa")
     x = keras.layers.Flatten(name="flatten")(x)
 
     mask = _pixel_constraint(spec)  # of the first dense layer only
-    for index, width in enumerate(spec.dense):
-        dense = {"kernel_constraint": mask, "name": f"en_dense_{index}"}
-        x = _with_weights("Dense", width, formats, **dense)(x)
-        x = _quantised_relu(x, accumulator, f"en_dense_{index}_qa")
+    for width in spec.dense:
+        name = next(names)
+        x = _with_weights("Dense", width, formats, name=name, kernel_constraint=mask)(x)
+        x = _quantised_relu(x, _after(name, formats), f"{name}_qa")
         mask = None
-    latent = {"kernel_constraint": mask, "name": "encoded_vector"}
-    x = _with_weights("Dense", spec.latent, formats, **latent)(x)
+    last = next(names)
+    x = _with_weights("Dense", spec.latent, formats, name=last, kernel_constraint=mask)(x)
     x = _quantised_relu(x, formats.latent if formats else None, "encod_qa")
 
     encoder = keras.Model(images, x, name="encoder")
@@ -99,17 +95,23 @@ def _build_encoder(spec: ModelSpec) -> keras.Model:
 
 
 def _with_weights(
-    kind: str, size: int, formats: Quantisation | None, **options: Any
+    kind: str, size: int, formats: Quantisation | None, *, name: str, **options: Any
 ) -> keras.layers.Layer:
     """A Conv2D or Dense layer with ReLU, or its quantised counterpart, whose ReLU comes after."""
     if formats is None:
-        return getattr(keras.layers, kind)(size, activation="relu", **options)
+        return getattr(keras.layers, kind)(size, activation="relu", name=name, **options)
     return getattr(qkeras, f"Q{kind}")(
         size,
-        kernel_quantizer=_linear(formats.weight),
-        bias_quantizer=_linear(formats.bias or formats.weight),
+        kernel_quantizer=_linear(formats.weight_of(name)),
+        bias_quantizer=_linear(formats.bias_of(name)),
+        name=name,
         **options,
     )
+
+
+def _after(layer: str, formats: Quantisation | None) -> NumberFormat | None:
+    """Format of the activation after a hidden layer."""
+    return formats.accumulator_of(layer) if formats else None
 
 
 # Quantisers are given as text: QKeras reads it back from every kind of model file, which it does
@@ -132,7 +134,9 @@ def _pixel_constraint(spec: ModelSpec) -> KeptPixels | None:
         return None
     primary = spec.image.primary.reshape(spec.image.shape)
     kept = primary.any(axis=0 if spec.image.channels_first else 2)
-    limit = -spec.quantisation.weight.fixed.min_value if spec.quantisation else None
+    reader = spec.weighted_layers[len(spec.convolutions)]
+    formats = spec.quantisation
+    limit = -formats.weight_of(reader).fixed.min_value if formats else None
     return KeptPixels(kept.ravel().tolist(), limit)
 
 

@@ -53,23 +53,37 @@ def integer_weights(network: keras.Model) -> dict[str, npt.NDArray[np.int64]]:
 def _integer_weights(
     network: keras.Model,
 ) -> dict[str, tuple[FixedFormat, npt.NDArray[np.int64]]]:
+    return {
+        f"{layer.name}/{part}": found
+        for layer in network.layers
+        for part, found in layer_integer_weights(layer).items()
+    }
+
+
+def layer_integer_weights(
+    layer: keras.layers.Layer,
+) -> dict[str, tuple[FixedFormat, npt.NDArray[np.int64]]]:
+    """Format and integer codes of every quantised weight array of a layer, by `kernel`, ...
+
+    Raises:
+        InputError: as `integer_weights`.
+    """
     found = {}
-    for layer in network.layers:
-        for part, stored in stored_weights(layer).items():
-            quantiser = weight_quantiser(layer, part)
-            if quantiser is None:
-                continue
-            values = np.asarray(quantiser(stored))
-            number = quantiser_format(quantiser)
-            if number is None or not number.represents(values):
-                try:
-                    number = narrowest(values, WEIGHT_BITS).number
-                except ValueError as error:
-                    raise InputError(
-                        f"layer '{layer.name}', {part}: quantiser {quantiser} gives no fixed-point "
-                        f"numbers ({error}); take alpha=1 or alpha='auto_po2'"
-                    ) from error
-            found[f"{layer.name}/{part}"] = (number, number.to_codes(values))
+    for part, stored in stored_weights(layer).items():
+        quantiser = weight_quantiser(layer, part)
+        if quantiser is None:
+            continue
+        values = np.asarray(quantiser(stored))
+        number = quantiser_format(quantiser)
+        if number is None or not number.represents(values):
+            try:
+                number = narrowest(values, WEIGHT_BITS).number
+            except ValueError as error:
+                raise InputError(
+                    f"layer '{layer.name}', {part}: quantiser {quantiser} gives no fixed-point "
+                    f"numbers ({error}); take alpha=1 or alpha='auto_po2'"
+                ) from error
+        found[part] = (number, number.to_codes(values))
     return found
 
 

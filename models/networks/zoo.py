@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from hw.foundation.errors import InputError
-from hw.foundation.fixed_point import FixedFormat
 from hw.foundation.strict_config import StrictRecord, did_you_mean, read_mapping, validate_record
 from models.data.geometry import ARRANGEMENTS, Arrangement
+from models.networks.cheaper_weights import LogicCost, Pruning
 from models.networks.econ_t_formats import (
     FILTERS,
     KERNEL,
@@ -19,13 +19,13 @@ from models.networks.econ_t_formats import (
     TRAINED_WEIGHT,
     latent_format,
 )
+from models.networks.quantisation import Quantisation
 
 _FOLDER = Path(__file__).parents[1] / "zoo"
 _SUFFIX = ".yaml"
 _OWN_SUFFIXES = (_SUFFIX, ".yml")
 MODEL_NAME = r"^[A-Za-z0-9][\w.+-]*$"
 """What can name a model, of the zoo or not: a pattern."""
-_MAX_BITS = 24  # float32, in which Keras computes, holds 24-bit codes exactly
 _POOL = 2
 # far more than any encoder has, and far less than any machine holds
 _Extent = Annotated[int, Field(gt=0, le=4096)]
@@ -33,64 +33,6 @@ _Kernel = Annotated[int, Field(gt=0, le=64)]
 _Count = Annotated[int, Field(gt=0, le=10_000_000)]
 _MOST_LAYERS = 64
 _YAML_LIST = Field(strict=False)  # YAML and JSON know lists only; the record holds a tuple
-
-
-class NumberFormat(StrictRecord):
-    """A fixed-point format in the notation of QKeras.
-
-    Attributes:
-        total: all bits, the sign included.
-        integer: bits before the binary point, the sign NOT included; so 5/1/signed has the step
-            1/8 and the range [-2, 1.875].
-        signed: two's complement if true.
-    """
-
-    total: Annotated[int, Field(ge=1, le=_MAX_BITS)]
-    integer: Annotated[int, Field(ge=0)]
-    signed: bool = True
-
-    @model_validator(mode="after")
-    def _bits_suffice(self) -> "NumberFormat":
-        if self.integer + self.signed > self.total:
-            raise ValueError(
-                f"{self.integer} integer bits{' and a sign' if self.signed else ''} do not fit in "
-                f"a total of {self.total} bits"
-            )
-        if self.signed and self.total == 1:
-            raise ValueError("a signed format needs a total of at least 2 bits")
-        return self
-
-    @property
-    def fixed(self) -> FixedFormat:
-        """The same format in the notation of HLS tools; QKeras rounds half to even, saturates."""
-        return FixedFormat(
-            self.total, self.integer + self.signed, self.signed, rounding="RND_CONV", overflow="SAT"
-        )
-
-
-class Quantisation(StrictRecord):
-    """Number formats of a quantised encoder (the decoder runs off the detector, in floating point).
-
-    Attributes:
-        input: of the network's input.
-        weight: of all kernels.
-        bias: of all biases; as `weight` where not given.
-        accumulator: of the activation after each hidden layer, a ReLU: unsigned.
-        latent: of the encoder's output, a ReLU: unsigned.
-    """
-
-    input: NumberFormat
-    weight: NumberFormat
-    bias: NumberFormat | None = None
-    accumulator: NumberFormat
-    latent: NumberFormat
-
-    @model_validator(mode="after")
-    def _relu_is_unsigned(self) -> "Quantisation":
-        for key in ("accumulator", "latent"):
-            if getattr(self, key).signed:
-                raise ValueError(f"{key} is the output of a ReLU: give it 'signed: false'")
-        return self
 
 
 class EconT(StrictRecord):
@@ -151,20 +93,6 @@ class Copies(StrictRecord):
     occupancy_up_to: Annotated[int, Field(ge=0, le=48)]
 
 
-class PrunedShares(StrictRecord):
-    """Weights of the encoder that training sets to 0: hard-wired, they cost no adder.
-
-    Attributes:
-        dense: share of the weights of each dense layer, the smallest ones.
-        convolution: share of the weights of each convolution.
-        until: share of the epochs over which the zeros grow in number.
-    """
-
-    dense: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    convolution: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    until: Annotated[float, Field(gt=0, lt=1)] = 0.5
-
-
 class DenseDecoder(StrictRecord):
     """A decoder of dense layers that gives each trigger cell's share of the module's charge.
 
@@ -201,6 +129,7 @@ class ModelSpec(StrictRecord):
         fresh_modules: each epoch trains on newly generated modules, where the data are generated.
         occupancy_weights: modules are weighted so that each occupancy counts the same.
         pruning: weights that training sets to 0; null for none.
+        logic_cost: what adders of the wired weights cost in the loss; null for nothing.
         bit_flip_rate: chance of each stored weight bit of the encoder to be wrong in a step of the
             training, so that it learns to bear upsets; null for none.
         conv_mask: whether only those pixels of the last feature map feed the dense layers that
@@ -231,7 +160,8 @@ class ModelSpec(StrictRecord):
     patience: _Count | None = None
     fresh_modules: bool = False
     occupancy_weights: bool = False
-    pruning: PrunedShares | None = None
+    pruning: Pruning | None = None
+    logic_cost: LogicCost | None = None
     bit_flip_rate: Annotated[float, Field(ge=0, le=0.5)] | None = None
     conv_mask: bool = False
     copies: Copies | None = None
@@ -268,11 +198,32 @@ class ModelSpec(StrictRecord):
             )
         if self.bit_flip_rate and not (self.econ_t or self.quantisation):
             raise ValueError("bit_flip_rate: a floating-point encoder has no stored bits to flip")
+        if self.logic_cost and not (self.econ_t or self.quantisation):
+            raise ValueError(
+                "logic_cost: is counted in digits of integer weights, which a floating-point "
+                "encoder lacks; give 'quantisation'"
+            )
+        if self.quantisation:
+            self._require_layers(self.quantisation)
         if self.econ_t:
             self._require_chip_topology()
         elif self.compare_with:
             raise ValueError("compare_with: is for a model in the ECON-T's arithmetic (econ_t)")
         return self
+
+    def _require_layers(self, formats: Quantisation) -> None:
+        *hidden, last = self.weighted_layers
+        for name, own in formats.layers.items():
+            if name not in (*hidden, last):
+                raise ValueError(
+                    f"quantisation.layers.{name}: the encoder has no such layer; "
+                    f"{did_you_mean(name, [*hidden, last])}"
+                )
+            if name == last and own.accumulator:
+                raise ValueError(
+                    f"quantisation.layers.{name}.accumulator: this layer gives the latents; set "
+                    "quantisation.latent"
+                )
 
     def _require_chip_topology(self) -> None:
         if self.quantisation:
@@ -291,6 +242,15 @@ class ModelSpec(StrictRecord):
                     f"{KERNEL}, stride {STRIDE} on the 8x8 image, then {LATENTS} latents; change "
                     f"{key} or remove 'econ_t'"
                 )
+
+    @property
+    def weighted_layers(self) -> tuple[str, ...]:
+        """Names of the encoder's layers with weights: convolutions, dense layers, the latents'."""
+        return (
+            *(f"conv2d_{index}_m" for index in range(len(self.convolutions))),
+            *(f"en_dense_{index}" for index in range(len(self.dense))),
+            "encoded_vector",
+        )
 
     @property
     def image(self) -> Arrangement:
@@ -343,7 +303,11 @@ def compared_spec(spec: ModelSpec) -> ModelSpec | None:
     formats = found.quantisation
     if formats is None or found.econ_t:
         different = ["quantisation"]
-    elif {formats.weight.fixed, (formats.bias or formats.weight).fixed} != {TRAINED_WEIGHT}:
+    elif any(
+        number(layer).fixed != TRAINED_WEIGHT
+        for number in (formats.weight_of, formats.bias_of)
+        for layer in found.weighted_layers
+    ):
         different.append("quantisation.weight")
     elif spec.econ_t and formats.latent.fixed.with_modes("TRN", "SAT") != latent_format(
         spec.econ_t.latent_bits

@@ -8,7 +8,7 @@ a resumed training needs to give the weights of an uninterrupted one.
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,8 +20,11 @@ import numpy.typing as npt
 from hw.foundation.arrays import read_arrays
 from hw.foundation.atomic_file import atomic_path
 from hw.foundation.errors import CheckFailed, InputError
+from hw.foundation.strict_config import StrictRecord
 from models.keras_backend import keras, tf
-from models.training.pruning import Masks, Pruning
+from models.networks.cheaper_weights import LogicCost, Pruning
+from models.training.logic_cost import AdderCost
+from models.training.pruning import Masks
 
 # Batches in one call of the compiled loop: about a second of work, so that an interruption is
 # noticed soon, and enough to hide Python's share (8 % less time than one call a batch).
@@ -48,7 +51,8 @@ class TrainingSettings:
             nearly 0 at the end of the last of `epochs`.
         fused: let XLA compile the steps: on a CPU less than half the time where layers and loss
             are many small operations, none gained where convolutions take it.
-        pruning: of the layers given to `train`; None for none.
+        pruning: of the weights of the encoder that is given to `train`; None for none.
+        logic_cost: what that encoder's adders cost in the loss; None for nothing.
     """
 
     seed: int
@@ -60,6 +64,17 @@ class TrainingSettings:
     schedule: Schedule = "constant"
     fused: bool = False
     pruning: Pruning | None = None
+    logic_cost: LogicCost | None = None
+
+    @property
+    def gradual(self) -> tuple[Pruning | LogicCost, ...]:
+        """What comes by and by."""
+        return tuple(part for part in (self.pruning, self.logic_cost) if part)
+
+    @property
+    def first_settled(self) -> int:
+        """Number (from 0) of the first epoch that can be the best."""
+        return max((part.first_settled(self.epochs) for part in self.gradual), default=0)
 
     def rate_factor(self, epochs: float) -> float:
         """What the learning rate is multiplied by after so many epochs, parts of one included."""
@@ -152,7 +167,7 @@ def train(
     targets: tuple[Images, Images] | None = None,
     weights: npt.NDArray[np.float32] | None = None,
     fresh: Callable[[int], Sample] | None = None,
-    pruned: Sequence[Any] = (),
+    encoder: Any = None,
     checkpoint: Path | None = None,
     identity: str = "",
     on_progress: Callable[[History], None] = lambda history: None,
@@ -169,7 +184,8 @@ def train(
         weights: importance of each training module in the loss, shape (n,); None for equal ones.
         fresh: gives the modules of each epoch, counted from 0, in place of those given here:
             always the same ones for the same epoch.
-        pruned: layers whose weights are pruned, where the settings say so.
+        encoder: the network, within `network`, whose weights are pruned and cost logic, where the
+            settings say so.
         checkpoint: file written after every epoch; where it exists and carries the same `identity`
             and settings (but for `epochs`, with a constant rate), training goes on from it.
         identity: names all else that must be equal for going on: model, data, loss, selection.
@@ -187,19 +203,20 @@ def train(
     optimizer = _optimizer(settings)
     network.compile(optimizer=optimizer, loss=loss)
     optimizer.build(network.trainable_variables)
-    masks = Masks(pruned, settings.pruning) if settings.pruning else None
-    train_pass = _compiled_pass(network, _masked(network.train_step, masks), settings)
+    masks = Masks(encoder.layers, settings.pruning) if settings.pruning else None
+    adders = AdderCost(encoder, settings.logic_cost) if settings.logic_cost else None
+    step = network.train_step if adders is None else adders.in_step(network)
+    train_pass = _compiled_pass(network, _masked(step, masks), settings)
     test_pass = _compiled_pass(network, network.test_step, settings)
     variables = [*network.variables, *optimizer.variables]
-    # the number of epochs decides nothing but when to end, unless schedule or pruning depend on it
-    endless = settings.schedule == "constant" and not settings.pruning
+    # the number of epochs decides nothing but when to end, unless what changes depends on it
+    endless = settings.schedule == "constant" and not settings.gradual
     same = replace(settings, epochs=0) if endless else settings
-    key = json.dumps([identity, asdict(same), len(images)])
+    key = json.dumps([identity, asdict(same), len(images)], default=StrictRecord.model_dump)
     learning_rate = float(optimizer.learning_rate)
 
-    settled = settings.pruning.first_settled(settings.epochs) if settings.pruning else 0
     history, best = _load(checkpoint, key, variables) if checkpoint else (History(), [])
-    history = replace(history, settled=settled)
+    history = replace(history, settled=settings.first_settled)
     if len(history.epochs) > settings.epochs:
         raise InputError(
             f"{checkpoint}: this training has come to epoch {len(history.epochs)} already; ask for "
@@ -217,6 +234,8 @@ def train(
 
         if masks and settings.pruning:
             masks.shrink(settings.pruning.progress(number, settings.epochs))
+        if adders and settings.logic_cost:
+            adders.strengthen(settings.logic_cost.progress(number, settings.epochs))
         if fresh:
             sample = fresh(number)
             images, weights = sample.images, sample.weights

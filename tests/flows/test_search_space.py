@@ -63,6 +63,17 @@ def test_a_whole_record_can_be_a_choice_and_its_keys_vary_too(tmp_path: Path) ->
     assert (spec.decoder.widths, spec.decoder.activation) == ((64,), "swish")
 
 
+def test_formats_of_single_layers_vary(tmp_path: Path) -> None:
+    key = "quantisation.layers.encoded_vector.weight.total"
+    space = load_space(space_file(tmp_path, SPACE.replace("quantisation.weight.total", key)))
+    spec = space.model({"convolutions.0.filters": 3, key: 3}, "m")
+    assert spec.quantisation and space.base.quantisation
+    common = space.base.quantisation.weight
+    changed = common.model_copy(update={"total": 3})
+    assert spec.quantisation.weight_of("encoded_vector") == changed
+    assert spec.quantisation.weight_of("conv2d_0_m") == common
+
+
 def test_whole_ends_make_a_range_of_whole_numbers() -> None:
     assert Range(low=1, high=3).whole
     assert not Range(low=1, high=3.5).whole
@@ -75,6 +86,8 @@ def test_whole_ends_make_a_range_of_whole_numbers() -> None:
         ("convolutions.0.filters", "convolution.0.filters", 4, "did you mean 'convolutions'?"),
         ("0.filters", "0.filter", 4, "did you mean 'convolutions.0.filters'?"),
         ("weight.total", "wieght.total", 5, "did you mean 'quantisation.weight'?"),
+        ("weight.total", "layers.conv2d_0_m.wieght.total", 5, "layers.conv2d_0_m.weight'?"),
+        ("weight.total", "layers.conv2d_9_m.weight.total", 5, "did you mean 'conv2d_0_m'?"),
         ("weight.total", "weight.total.bits", 5, "has no keys below it"),
         ("0.filters", "3.filters", 4, "there is no element 3"),
         ("{low: 1, high: 8}", "{lo: 1, high: 8}", 4, "unknown key 'lo'; did you mean 'low'?"),

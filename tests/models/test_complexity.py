@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from flows.__main__ import main
@@ -11,9 +12,10 @@ from hw.foundation.errors import InputError
 from models.keras_backend import keras, qkeras
 from models.networks.complexity import LayerCost, float_ops, layer_costs
 from models.networks.encoder import build_networks
-from models.networks.number_formats import is_quantised, weight_quantiser
+from models.networks.number_formats import integer_weights, is_quantised, weight_quantiser
 from models.networks.zoo import load_model_spec
 from reports.metrics import read_metrics
+from tests.models.test_signed_digits import fewest_digits
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +51,56 @@ def test_encoders_of_the_literature(name, flops, macs, parameters, bits):
 
 
 def test_layers_of_the_quantised_seed(networks):
+    conv, dense = (
+        sum(map(fewest_digits, codes.ravel().tolist()))
+        for name, codes in integer_weights(networks.encoder).items()
+        if name.endswith("kernel")
+    )
+    assert 72 < conv < 72 * 3 and 1000 < dense < 2048 * 3
     assert layer_costs(networks.encoder) == [
-        LayerCost("conv2d_0_m", "QConv2D", 1152, bops(1152, 10, 5, 9), 80, 400),
-        LayerCost("encoded_vector", "QDense", 2048, bops(2048, 11, 5, 128), 2064, 10_320),
-    ]
+        LayerCost(
+            "conv2d_0_m", "QConv2D", 1152, bops(1152, 10, 5, 9), 80, 400, 10, conv, conv * 16 * 10
+        ),
+        LayerCost(
+            "encoded_vector", "QDense", 2048, bops(2048, 11, 5, 128), 2064, 10_320, 11, dense,
+            dense * 11,
+        ),
+    ]  # fmt: skip
+
+
+def test_adders_of_weights_that_are_known():
+    inputs = keras.Input((4, 4, 1))
+    x = qkeras.QActivation("quantized_relu(3)")(inputs)
+    layer = qkeras.QConv2D(
+        2, 2, kernel_quantizer="quantized_bits(5,0,alpha=1)", bias_quantizer="binary"
+    )
+    network = keras.Model(inputs, layer(x))
+    codes = [[0, 15], [-11, 1], [8, -16], [7, 3]]  # 0 2 3 1 1 1 2 2 digits
+    layer.set_weights([np.reshape(codes, (2, 2, 1, 2)) / 16, np.ones(2)])
+    [cost] = layer_costs(network)
+    assert (cost.signed_digits, cost.adder_bits) == (12, 12 * 9 * 3)
+
+
+@pytest.mark.parametrize("quantiser", [None, "quantized_bits(4,0,alpha='auto')"])
+def test_weights_that_are_no_integers_have_no_digits(quantiser):
+    network = sequential(qkeras.QConv2D(2, 3, kernel_quantizer=quantiser))
+    [cost] = layer_costs(network)
+    assert cost.macs == 16 * 2 * 18
+    assert cost.signed_digits is cost.adder_bits is None
 
 
 def test_decoder(networks):
+    none = (32, None, None)  # bits of the inputs; no integers, so neither digits nor adders
     # the transposed convolution's 16 inputs of 8 channels meet 9 taps of 8 filters each; with
     # stride 2, at most 2 x 2 taps of each channel meet in one output
     assert layer_costs(networks.decoder) == [
-        LayerCost("de_dense_final", "Dense", 2048, bops(2048, 32, 32, 16), 2176, 2176 * 32),
-        LayerCost("conv2D_t_0", "Conv2DTranspose", 9216, bops(9216, 32, 32, 32), 584, 584 * 32),
-        LayerCost("conv2d_t_final", "Conv2DTranspose", 4608, bops(4608, 32, 32, 72), 73, 73 * 32),
+        LayerCost("de_dense_final", "Dense", 2048, bops(2048, 32, 32, 16), 2176, 2176 * 32, *none),
+        LayerCost(
+            "conv2D_t_0", "Conv2DTranspose", 9216, bops(9216, 32, 32, 32), 584, 584 * 32, *none
+        ),
+        LayerCost(
+            "conv2d_t_final", "Conv2DTranspose", 4608, bops(4608, 32, 32, 72), 73, 73 * 32, *none
+        ),
     ]
     biases = 128 + 64 * 8 + 64
     assert float_ops(networks.decoder) == 2 * (2048 + 9216 + 4608) + biases
@@ -158,6 +197,7 @@ def test_json_of_files(files, capsys):
     )
     assert [layer["name"] for layer in encoder["layers"]] == ["conv2d_0_m", "encoded_vector"]
     assert decoder["params.total"] == 2833
+    assert encoder["adder_bits.total"] is None  # an architecture has no weights
 
 
 def test_files_that_are_no_model(files, tmp_path, capsys):
@@ -177,12 +217,15 @@ def test_metrics_of_a_trained_model(networks, tmp_path, capsys):
     networks.decoder.save(layout.network("decoder"))
     assert main(["flops", "--build", str(tmp_path), "--model", "m"]) == 0
     metrics = {metric.name: metric for metric in read_metrics(layout.metrics("flops"))}
+    costs = layer_costs(networks.encoder)
     assert {name: metric.value for name, metric in metrics.items()} == {
         "flops.total": 6544,
         "macs.total": 3200,
         "bops.total": 238_276,
         "params.total": 2144,
         "weight_bits.total": 10_720,
+        "signed_digits.total": sum(cost.signed_digits for cost in costs),
+        "adder_bits.total": sum(cost.adder_bits for cost in costs),
         "decoder.flops.total": 32_448,
         "decoder.macs.total": 15_872,
         "decoder.bops.total": 17_351_439,
@@ -192,6 +235,17 @@ def test_metrics_of_a_trained_model(networks, tmp_path, capsys):
     assert metrics["bops.total"].unit == "bit operations"
     assert metrics["macs.total"].better == "lower"
     assert "3,200" in capsys.readouterr().out
+
+
+def test_an_encoder_in_floating_point_has_no_adders(tmp_path):
+    layout = model_layout(tmp_path, "m")
+    layout.train.mkdir(parents=True)
+    build_networks(load_model_spec("8x8_c8_S2_tele")).encoder.save(layout.network("encoder"))
+    assert main(["flops", "--build", str(tmp_path), "--model", "m"]) == 0
+    metrics = {metric.name: metric for metric in read_metrics(layout.metrics("flops"))}
+    assert metrics["macs.total"].value == 3200
+    assert metrics["adder_bits.total"].value is None
+    assert "not all layers multiply with integer weights" in metrics["adder_bits.total"].reason
 
 
 def test_metrics_of_an_encoder_without_decoder(networks, tmp_path):

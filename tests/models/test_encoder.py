@@ -239,6 +239,24 @@ def test_bias_has_its_own_format_where_given():
     assert (formats["encoded_vector/bias"].width, formats["encoded_vector/kernel"].width) == (7, 5)
 
 
+def test_layers_have_their_own_formats_where_given():
+    quantisation = load_model_spec("8x8_c8_S2_qK").quantisation.model_dump()
+    quantisation["layers"] = {
+        "conv2d_0_m": {"weight": {"total": 3}, "accumulator": {"total": 7}},
+        "en_dense_0": {"bias": {"total": 9}},
+    }
+    convolutions = [{"filters": 2, "kernel": 3}]
+    spec = small_spec(convolutions=convolutions, dense=[5], quantisation=quantisation)
+    encoder = build_networks(spec).encoder
+    widths = {name: number.width for name, number in weight_formats(encoder).items()}
+    assert widths == {
+        "conv2d_0_m/kernel": 3, "conv2d_0_m/bias": 3, "en_dense_0/kernel": 5, "en_dense_0/bias": 9,
+        "encoded_vector/kernel": 5, "encoded_vector/bias": 5,
+    }  # fmt: skip
+    outputs = [encoder.get_layer(name) for name in ("accum1_qa", "en_dense_0_qa")]
+    assert [activation_format(layer).width for layer in outputs] == [7, 11]
+
+
 def test_a_saved_network_keeps_its_formats(zoo, tmp_path):
     encoder = zoo["8x8_c8_S2_qK"].encoder
     encoder.save(tmp_path / "net.keras")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from models.keras_backend import keras
+from models.networks.cheaper_weights import Pruning
 from models.networks.encoder import build_networks
 from models.networks.zoo import load_model_spec
 from models.training.losses import get_loss
-from models.training.pruning import Masks, Pruning
+from models.training.pruning import Masks
 from models.training.training import History, TrainingSettings, make_reproducible, train
 
 IMAGES = (np.random.default_rng(0).random((1200, 8, 8, 1)) ** 8).astype(np.float32)
@@ -31,7 +32,7 @@ def trained(parts: Any, **options: Any) -> History:
     loss = get_loss("weightedMSE", "8x8")
     return train(
         parts.autoencoder, loss, IMAGES[:1000], IMAGES[1000:], how,
-        pruned=parts.encoder.layers, **options,
+        encoder=parts.encoder, **options,
     )  # fmt: skip
 
 
@@ -50,12 +51,29 @@ def test_the_smallest_weights_are_pruned_step_by_step() -> None:
     assert (layer.kernel.numpy() == 0).ravel().tolist() == [True] * 10 + [False] * 10
 
 
+def test_whole_filters_are_pruned_with_their_bias() -> None:
+    layer = keras.layers.Conv2D(4, 2)
+    layer.build((None, 4, 4, 1))
+    kernel = np.ones((2, 2, 1, 4), dtype=np.float32) * [3.0, -1.0, 4.0, -2.0]
+    layer.set_weights([kernel, np.ones(4)])
+    masks = Masks([layer], Pruning(filters=0.5, convolution=0.625))
+    masks.shrink(0.5)  # one filter, and 5 of 16 weights, 4 of them that filter's
+    assert layer.bias.numpy().tolist() == [1, 0, 1, 1]
+    assert np.count_nonzero(layer.kernel.numpy() == 0, axis=(0, 1, 2)).tolist() == [0, 4, 0, 1]
+    masks.shrink(1.0)
+    assert layer.bias.numpy().tolist() == [1, 0, 1, 0]
+    assert zeros(layer) == 10
+    layer.set_weights([kernel, np.ones(4)])
+    Masks([layer], Pruning(filters=0.99)).shrink(1.0)
+    assert layer.bias.numpy().tolist() == [0, 0, 1, 0]  # the largest stays
+
+
 def test_the_share_grows_until_the_settled_epochs() -> None:
     shares = [HALF.progress(epoch, 8) for epoch in range(8)]
     assert HALF.first_settled(8) == 4
     assert shares[0] > 0 and shares[3] < 1 and shares[4:] == [1.0] * 4
     assert shares == sorted(shares)
-    assert Pruning(0.5, 0.5, until=0.99).first_settled(1) == 0  # one epoch alone is the last, too
+    assert Pruning(dense=0.5, until=0.99).first_settled(1) == 0  # one epoch alone is the last, too
 
 
 def test_a_trained_encoder_has_its_zeros_and_the_decoder_none() -> None:

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat
-from models.networks.zoo import Convolution, ModelSpec, NumberFormat, load_model_spec, model_names
+from models.networks.quantisation import NumberFormat
+from models.networks.zoo import Convolution, ModelSpec, load_model_spec, model_names
 
 OWN = """\
 label: my own
@@ -189,3 +190,52 @@ def test_faults_of_a_recipe_are_told_with_their_place(own, line, parts):
         own(OWN.replace("label: my own", f"label: my own\n{line}"))
     for part in ("own.yaml", *parts):
         assert part in str(caught.value)
+
+
+LAYERS = """\
+  layers:
+    conv2d_0_m: {weight: {total: 4}, accumulator: {total: 6}}
+    encoded_vector: {weight: {total: 5, integer: 1}, bias: {total: 7}}
+"""
+
+
+def test_formats_of_single_layers_take_the_rest_from_all(own):
+    formats = own(OWN + LAYERS).quantisation
+    assert formats.weight_of("conv2d_0_m") == NumberFormat(total=4, integer=0)
+    assert formats.bias_of("conv2d_0_m") == NumberFormat(total=4, integer=0)  # as its weight
+    accumulator = NumberFormat(total=6, integer=1, signed=False)
+    assert formats.accumulator_of("conv2d_0_m") == accumulator
+    assert formats.weight_of("encoded_vector") == NumberFormat(total=5, integer=1)
+    assert formats.bias_of("encoded_vector") == NumberFormat(total=7, integer=0)
+    assert formats.weight == NumberFormat(total=6, integer=0)
+
+
+def test_formats_of_single_layers_survive_json(own):
+    spec = own(OWN + LAYERS)
+    assert ModelSpec.model_validate(json.loads(spec.model_dump_json())) == spec
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("conv2d_0_m", "conv2d_1_m", ["no such layer", "did you mean 'conv2d_0_m'?"]),
+        ("weight: {total: 4}", "wieght: {total: 4}", [":11:", "did you mean 'weight'?"]),
+        ("total: 4", "totl: 4", [":11:", "did you mean 'total'?"]),
+        ("total: 6}", "total: 6, signed: true}", ["layers.conv2d_0_m.accumulator", "ReLU"]),
+        ("bias:", "accumulator:", ["encoded_vector.accumulator", "set quantisation.latent"]),
+        ("{weight: {total: 4}, accumulator: {total: 6}}", "7", [":11:", "layers.conv2d_0_m"]),
+    ],
+)
+def test_faults_in_formats_of_layers_are_told(own, old, new, parts):
+    assert old in LAYERS
+    with pytest.raises(InputError) as caught:
+        own(OWN + LAYERS.replace(old, new, 1))
+    for part in ("own.yaml", *parts):
+        assert part in str(caught.value)
+
+
+def test_a_logic_cost_needs_integers(own):
+    floating = OWN.split("quantisation", maxsplit=1)[0] + "logic_cost: {weight: 1e-5}\n"
+    with pytest.raises(InputError, match="logic_cost: is counted in digits"):
+        own(floating)
+    assert own(OWN + "logic_cost: {weight: 1e-5}\n").logic_cost.until == 0.5

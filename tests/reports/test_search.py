@@ -1,6 +1,7 @@
 """The result of a search: which designs are of the front, and the page that shows them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from reports.metrics import Evidence, Metric
 from reports.rendering.search import front_table, html, markdown
-from reports.search import SearchedDesign, SearchReport, bounds_in_words
+from reports.search import SearchedDesign, SearchReport, bounds_in_words, rank_correlation
 
 EMD, LUT, SLACK = "emd.mean", "fpga.lut", "timing.slack_ns"
 
@@ -106,3 +107,22 @@ def test_tables_hold_figures_and_settings() -> None:
 )
 def test_bounds_are_told_in_words(bounds: tuple[float | None, float | None], words: str) -> None:
     assert bounds_in_words(*bounds, "ns") == words
+
+
+def test_counts_are_ranked_against_synthesis() -> None:
+    values = [(1.0, 10), (2.0, 20), (3.0, 15), (4.0, 40)]  # two neighbours the other way round
+    designs = [design(n, {EMD: e, LUT: c}) for n, (e, c) in enumerate(values)]
+    found = rank_correlation(EMD, LUT, [d.figures for d in (*designs, design(9, {LUT: 1}))])
+    assert found.designs == 4
+    assert found.spearman == pytest.approx(1 - 6 * 2 / (4 * 15))
+    shown = replace(report(*designs), ranked=(found,))
+    assert "0.80" in html(shown)
+    assert "0.80 (4 designs)" in markdown(shown)
+
+
+@pytest.mark.parametrize("values", [[], [(1.0, 1), (2.0, 2)], [(1.0, 1), (1.0, 2), (1.0, 3)]])
+def test_too_few_or_equal_designs_have_no_rank(values: list[tuple[float, int]]) -> None:
+    figures = [design(n, {EMD: e, LUT: c}).figures for n, (e, c) in enumerate(values)]
+    found = rank_correlation(EMD, LUT, figures)
+    assert (found.spearman, found.designs) == (None, len(values))
+    assert "fewer than three designs" in markdown(replace(report(), ranked=(found,)))
