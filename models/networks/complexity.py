@@ -13,12 +13,16 @@ BOPs: for each MAC, b_a * b_w + b_a + b_w + log2(f), with b_a and b_w the bits o
     to an accumulator that holds f of them (Baskin et al., UNIQ, arXiv 1804.10969, section 5).
     A number in floating point counts as 32 bits.
 Weight bits: parameters times their bits.
+Non-zero weights: those that multiply a value, so no biases, as quantised; of a batch normalisation
+    its factors.
 """
 
 import math
 import operator
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from hw.foundation.errors import InputError
 from models.keras_backend import keras, qkeras, tf
@@ -89,6 +93,30 @@ def layer_costs(network: keras.Model) -> list[LayerCost]:
     """
     _require_fixed_shapes(network)
     return _costs(network, "", _FLOAT_BITS)
+
+
+def nonzero_weights(network: keras.Model) -> dict[str, int]:
+    """Non-zero weights by layer, of the layers of `layer_costs` and under their names."""
+    return _nonzero(network, "")
+
+
+def _nonzero(network: keras.Model, prefix: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            found |= _nonzero(layer, f"{prefix}{layer.name}/")
+        elif layer.weights:
+            found[prefix + layer.name] = sum(
+                int(np.count_nonzero(_as_quantised(layer, part, weight)))
+                for part, weight in stored_weights(layer).items()
+                if part.endswith("kernel") or part == "gamma"
+            )
+    return found
+
+
+def _as_quantised(layer: keras.layers.Layer, part: str, weight: Any) -> Any:
+    quantiser = weight_quantiser(layer, part)
+    return np.asarray(weight if quantiser is None else quantiser(weight))
 
 
 def _require_fixed_shapes(network: keras.Model) -> None:
