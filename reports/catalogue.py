@@ -34,7 +34,8 @@ BINS = "Distance in bins"
 MEASURES = "Other measures of quality"
 ALGORITHMS = "Other algorithms"
 CELLS = "Cells of the netlist"
-"""This and the three above: places of metrics that are shown in tables of another layout."""
+LAYERS = "Costs by layer"
+"""This and the four above: places of metrics that are shown in tables of another layout."""
 
 MAPPED_TO = "mapped to"
 """In place of a row in the table of forms: it stands in the note of its column."""
@@ -175,6 +176,14 @@ def _binned(name: str) -> Iterator[Row]:
     for part in (f"{name}.occupancy.{{bin}}", f"{name}.charge.{{bin}}"):
         yield from _statistics(part, _HALF_PITCH, _LOWER)
         yield Row(f"{part}.empty_output", "modules", _LOWER)
+
+
+def _costs_of_logic(name: str, words: str) -> Iterator[Row]:
+    """Parts of the generated logic's estimates."""
+    yield Row(f"{name}.adders", "adders", _LOWER, f"Adders, {words}")
+    yield Row(f"{name}.lut", "LUT", _LOWER, f"Look-up tables, {words}")
+    yield Row(f"{name}.depth", "levels", _LOWER, f"Depth on the slowest path, {words}")
+    yield Row(f"{name}.delay_ns", "ns", _LOWER, f"Delay on the slowest path, {words}")
 
 
 def _detail(rows: Iterable[Row]) -> Iterator[Row]:
@@ -331,13 +340,28 @@ _ROWS: tuple[Row, ...] = (
         Row("weight_bits.total", "bit", _LOWER, "Weight memory, encoder"),
         Row("signed_digits.total", "digits", _LOWER, "Signed digits of the weights, encoder"),
         Row("adder_bits.total", "bit", _LOWER, "Adder bits of wired weights, encoder"),
+        Row("nonzero_weights.total", "weights", _LOWER, "Non-zero weights, encoder"),
         Row("decoder.flops.total", "FLOP", _LOWER, "FLOPs, decoder (TF profiler)"),
         Row("decoder.macs.total", "MAC", _LOWER, "Multiply-accumulates, decoder"),
         Row("decoder.bops.total", "bit operations", _LOWER, "Bit operations, decoder"),
         Row("decoder.params.total", "parameters", _LOWER, "Parameters, decoder"),
         Row("decoder.weight_bits.total", "bit", _LOWER, "Weight memory, decoder"),
     ),
+    *_measured_by("flops", LAYERS, *_detail((
+        Row("layers.{layer}.macs", "MAC", _LOWER, "Multiply-accumulates, layer {layer}"),
+        Row("layers.{layer}.nonzero_weights", "weights", _LOWER,
+            "Non-zero weights, layer {layer}"),
+    ))),
     # --- cost of the hardware ---
+    *_measured_by("rtl", LAYERS, *_detail((
+        *_costs_of_logic("layers.{layer}", "layer {layer}"),
+        *_costs_of_logic("between_layers", "between layers"),
+    ))),
+    *_measured_by("rtl", HARDWARE,
+        Row("logic.adders", "adders", _LOWER, "Adders of the generated logic"),
+        Row("logic.depth", "levels", _LOWER, "Operations one after another on its slowest path"),
+        Row("logic.delay_ns", "ns", _LOWER, "Delay of its slowest path, from input to output"),
+    ),
     *_measured_by("hls", HARDWARE,
         Row("hls.layers", "layers", None, "Layers of the C++"),
         Row("hls.widest_result", "bits", _LOWER, "Widest number of the C++"),
@@ -606,7 +630,7 @@ def required_row(name: str) -> Row:
 _COUNTED = {
     "vectors", "codes", "modules", "BX", "functions", "FLOP", "MAC", "bit operations",
     "parameters", "bit", "bits", "layers", "cycles", "LUT", "FF", "DSP", "carry cells",
-    "logic cells", "RAMB18", "epochs", "latents", "pairs",
+    "logic cells", "RAMB18", "epochs", "latents", "pairs", "weights", "adders", "levels",
 }  # fmt: skip
 """Units of what is counted, and so never negative."""
 

@@ -10,6 +10,7 @@ from reports.metrics import Summary
 from reports.tables.algorithms import AlgorithmTable, algorithm_tables
 from reports.tables.anchors import Anchor, anchors
 from reports.tables.gaps import Gap, group_gaps
+from reports.tables.layer_costs import LayerCostTable, layer_cost_table
 from reports.tables.measures import MeasureRow, measure_rows
 from reports.tables.netlist_cells import CellTable, cell_table
 from reports.tables.occupancy import OccupancyRow, occupancy_rows
@@ -74,6 +75,7 @@ class DesignReport:
     sections: list[Section]
     forms: SideBySide
     cells: CellTable
+    layer_costs: LayerCostTable
     occupancy: list[OccupancyRow]
     measures: list[MeasureRow]
     algorithms: list[AlgorithmTable]
@@ -141,6 +143,7 @@ def compose(
         sections=sections(summary, with_costs=False),
         forms=side_by_side(summary, anchors() if published is None else published, undone),
         cells=cell_table(summary),
+        layer_costs=layer_cost_table(summary, undone),
         occupancy=occupancy_rows(summary),
         measures=measure_rows(summary),
         algorithms=algorithm_tables(summary),

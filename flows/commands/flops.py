@@ -18,7 +18,7 @@ from flows.layout import DEFAULT_TARGET, ModelLayout, design_layout
 from flows.provenance import file_hash, provenance
 from flows.stages import BY_NAME
 from hw.foundation.errors import InputError
-from reports.catalogue import records, required_row
+from reports.catalogue import Value, records, required_row
 from reports.metrics import Evidence, Metric, with_provenance
 from reports.tables.values import MISSING
 
@@ -62,7 +62,7 @@ def count(layout: ModelLayout) -> list[Metric]:
         InputError: the model has no encoder yet.
     """
     encoder, decoder = trained_encoder(layout), layout.network("decoder")
-    metrics = _metrics(encoder, "")
+    metrics = [*_metrics(encoder, ""), *_layer_metrics(encoder)]
     if decoder.exists():
         return metrics + _metrics(decoder, "decoder.")
     settings = read_settings(layout)
@@ -82,6 +82,23 @@ def _metrics(file: Path, prefix: str) -> list[Metric]:
     values = {f"{prefix}{kind}.total": totals[kind] for kind in kinds}
     reason = "not all layers multiply with integer weights, whose digits could be counted"
     return with_provenance(records(values, evidence=Evidence.ESTIMATE, reason=reason), origin)
+
+
+def _layer_metrics(file: Path) -> list[Metric]:
+    """Parts of the encoder's counts, by layer under the names that its hardware has for them."""
+    from models.networks.complexity import layer_costs, nonzero_weights
+    from models.networks.network_files import load_network
+
+    network = load_network(file)
+    values: dict[str, Value] = {}
+    weights = nonzero_weights(network)
+    for layer in layer_costs(network):
+        name = layer.name.replace("/", "_")  # of a network within the network
+        values[f"layers.{name}.macs"] = layer.macs
+        values[f"layers.{name}.nonzero_weights"] = weights[layer.name]
+    values["nonzero_weights.total"] = sum(weights.values())
+    origin = provenance(model_hash=file_hash(file), packages=("tf-keras", "qkeras"))
+    return with_provenance(records(values, evidence=Evidence.ESTIMATE), origin)
 
 
 def _count_file(file: Path) -> tuple[dict[str, int | None], list[Any]]:

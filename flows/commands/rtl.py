@@ -14,9 +14,12 @@ from flows.frame import Found
 from flows.layout import DesignLayout, ModelLayout
 from flows.stages import Stage
 from hw.foundation.integer_network import IntegerNetwork, NoFixedPoint
+from hw.generated.layer_costs import whole
+from hw.generated.layer_labels import NO_LAYER
 from hw.generated.network_logic import NoLogic, Wiring, network_logic, straight_wiring
 from hw.generated.verilog import GeneratedRtl, wanted_stage_delay_ns, write_rtl
 from hw.targets.target import Target, load_target, target_names
+from reports.catalogue import Value
 
 CANNOT = (NoFixedPoint, NoLogic)
 
@@ -38,6 +41,7 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
             "fpga.lut": rtl.estimated_lut,
             "fpga.ff": rtl.register_bits + rtl.latency_cycles,
             "timing.critical_path_ns": rtl.estimated_stage_delay_ns,
+            **_by_layer(rtl),
         },
         packages=("tf-keras", "qkeras"),
         tools=dict(rtl.tools),
@@ -48,6 +52,21 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
             *_too_slow(rtl, target),
         ),
     )
+
+
+def _by_layer(rtl: GeneratedRtl) -> dict[str, Value]:
+    """What each layer takes, what is between layers, and the whole where no other metric has it."""
+    together = whole(rtl.layers)
+    values: dict[str, Value] = {
+        "logic.adders": together.adders,
+        "logic.depth": together.depth,
+        "logic.delay_ns": together.delay_ns,
+    }
+    for part in rtl.layers:
+        prefix = "between_layers" if part.layer == NO_LAYER else f"layers.{part.layer}"
+        costs = part.model_dump(exclude={"layer"})
+        values |= {f"{prefix}.{cost}": value for cost, value in costs.items()}
+    return values
 
 
 def _too_slow(rtl: GeneratedRtl, target: Target) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from hw.foundation.integer_network import (
     lowest_bit,
     windows,
 )
+from hw.generated.layer_labels import LayerLabels, labels
 
 Values = npt.NDArray[np.float64]
 Variables = npt.NDArray[np.object_]
@@ -92,10 +93,12 @@ class NetworkLogic:
     """A network as combinational logic.
 
     Attributes:
-        logic: alkaid's CombLogic; its inputs and outputs are those of the ports, in order.
+        logic: alkaid's CombLogic; its inputs and outputs are those of the ports, in order; its
+            operations tell their layer (`hw.generated.layer_labels`).
         network_inputs: format of each number of the network's inputs.
         input, output: formats of one element of each port.
         inputs, outputs: how many there are.
+        layers: of the network, in its order.
     """
 
     logic: Any
@@ -104,6 +107,7 @@ class NetworkLogic:
     output: FixedFormat
     inputs: int
     outputs: int
+    layers: tuple[str, ...] = ()
 
 
 def network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
@@ -116,11 +120,11 @@ def network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
     Raises:
         NoLogic: an operation that cannot be built; names the network's layer.
     """
-    with _exact_constants():
-        return _network_logic(network, wiring)
+    with _exact_constants(), labels() as labelled:
+        return _network_logic(network, wiring, labelled)
 
 
-def _network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
+def _network_logic(network: IntegerNetwork, wiring: Wiring, labelled: LayerLabels) -> NetworkLogic:
     from alkaid.trace import FVArray
 
     numbers = [
@@ -132,15 +136,16 @@ def _network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
     values: dict[str, Variables] = {}
     start = 0
     for operation in network.operations:
-        if isinstance(operation, Input):
-            end = start + math.prod(operation.shape)
-            found, start = _cast(shown[start:end], operation.number), end
-        else:
-            sources = [values[name] for name in operation.sources]
-            try:
-                found = _build(operation, sources)
-            except _TooLong as error:
-                raise NoLogic(f"layer '{operation.layer}': {error}") from error
+        with labelled.building(operation.layer):
+            if isinstance(operation, Input):
+                end = start + math.prod(operation.shape)
+                found, start = _cast(shown[start:end], operation.number), end
+            else:
+                sources = [values[name] for name in operation.sources]
+                try:
+                    found = _build(operation, sources)
+                except _TooLong as error:
+                    raise NoLogic(f"layer '{operation.layer}': {error}") from error
         values[operation.name] = found.reshape(operation.shape)
     outputs = values[network.output].ravel()
     return NetworkLogic(
@@ -150,6 +155,7 @@ def _network_logic(network: IntegerNetwork, wiring: Wiring) -> NetworkLogic:
         network.result.number,
         wiring.count,
         len(outputs),
+        tuple(dict.fromkeys(operation.layer for operation in network.operations)),
     )
 
 

@@ -23,6 +23,8 @@ from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import Codes, FixedFormat, parse_format
 from hw.foundation.record_types import FormatText
 from hw.foundation.strict_config import StrictRecord
+from hw.generated.layer_costs import LayerCost, layer_costs, own_delay, whole
+from hw.generated.layer_labels import layer_of
 from hw.generated.network_logic import NetworkLogic, NoLogic, Wiring
 from hw.targets.target import Target
 
@@ -85,6 +87,8 @@ class GeneratedRtl(StrictRecord):
         estimated_lut: look-up tables as alkaid estimates them.
         estimated_delay_ns: of the whole logic, as alkaid estimates it for an UltraScale+ FPGA.
         estimated_stage_delay_ns: of the slowest stage.
+        layers: what each layer takes of the logic, in the network's order, then what is between
+            layers; together the estimates of the whole.
         tools: versions.
     """
 
@@ -103,6 +107,7 @@ class GeneratedRtl(StrictRecord):
     estimated_lut: int
     estimated_delay_ns: float
     estimated_stage_delay_ns: float
+    layers: tuple[LayerCost, ...]
     tools: dict[str, str]
 
     @model_validator(mode="after")
@@ -166,7 +171,9 @@ def write_rtl(
 
     if not any(op.opcode == -1 for op in logic.logic.ops) or not sum(logic.logic.out_kifs.sum(0)):
         raise NoLogic("the network's outputs are constant: there is no logic to make")
-    fused = add_surrogate(dead_code_elimin(fuse_ternary_adders(logic.logic)), _skip_op8_cost=True)
+    left = dead_code_elimin(fuse_ternary_adders(logic.logic))
+    fused = add_surrogate(left, _skip_op8_cost=True)  # the same operations, without their layers
+    costs = layer_costs(fused, [layer_of(op) for op in left.ops], logic.layers)
     stages = _cut(fused, target)
     latency = target.rtl.pipeline_stages
     if latency is None:
@@ -205,9 +212,10 @@ def write_rtl(
             latency_cycles=latency,
             pipeline_stages=len(pipeline.logic),
             register_bits=sum(s.width for s in pipeline.signals.values() if s.reg),
-            estimated_lut=round(sum(stage.cost for stage in pipeline.logic.values())),
+            estimated_lut=whole(costs).lut,
             estimated_delay_ns=round(float(fused.latency[1]), 3),
             estimated_stage_delay_ns=round(stages.delay_ns, 3),
+            layers=costs,
             tools={"alkaid": importlib.metadata.version("alkaid")},
         )
         write_text(temporary / _PROJECT_FILE, design.model_dump_json(indent=1) + "\n")
@@ -257,7 +265,7 @@ def _cut(logic: Any, target: Target) -> _Stages:
     A single operation is never cut, however long its estimate.
     """
     wanted = target.rtl.pipeline_stages
-    shortest = max((_own_delay(logic, op) for op in logic.ops), default=0.0)
+    shortest = max((own_delay(logic, op) for op in logic.ops), default=0.0)
     if wanted is None:
         longest = wanted_stage_delay_ns(target)
         return _fill_stages(logic, max(longest, shortest))
@@ -275,7 +283,7 @@ def _fill_stages(logic: Any, longest: float) -> _Stages:
     stage: list[int] = []
     arrival: list[float] = []
     for op in logic.ops:
-        own = _own_delay(logic, op)
+        own = own_delay(logic, op)
         here = max((stage[i] for i in op.addr), default=0)
         ready = max((arrival[i] for i in op.addr if stage[i] == here), default=0.0)
         if ready + own > longest:
@@ -283,10 +291,6 @@ def _fill_stages(logic: Any, longest: float) -> _Stages:
         stage.append(here)
         arrival.append(ready + own)
     return _Stages(tuple(stage), max(arrival, default=0.0))
-
-
-def _own_delay(logic: Any, op: Any) -> float:
-    return float(op.latency - max((logic.ops[i].latency for i in op.addr), default=op.latency))
 
 
 def _pipeline(logic: Any, stages: _Stages, latency: int) -> Any:

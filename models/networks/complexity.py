@@ -18,12 +18,16 @@ Signed digits: of the integer codes of all kernels, the fewest powers of two tha
 Adder bits: for each MAC, the signed digits of its weight times the bits of the activation: what
     adders take in where the weights are wired in, before logic is shared.  A bias is one more
     number to add, whatever its digits, and is not counted.
+Non-zero weights: those that multiply a value, so no biases, as quantised; of a batch normalisation
+    its factors.
 """
 
 import math
 import operator
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from hw.foundation.errors import InputError
 from models.keras_backend import keras, qkeras, tf
@@ -106,6 +110,30 @@ def layer_costs(network: keras.Model) -> list[LayerCost]:
     """
     _require_fixed_shapes(network)
     return _costs(network, "", _FLOAT_BITS)
+
+
+def nonzero_weights(network: keras.Model) -> dict[str, int]:
+    """Non-zero weights by layer, of the layers of `layer_costs` and under their names."""
+    return _nonzero(network, "")
+
+
+def _nonzero(network: keras.Model, prefix: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            found |= _nonzero(layer, f"{prefix}{layer.name}/")
+        elif layer.weights:
+            found[prefix + layer.name] = sum(
+                int(np.count_nonzero(_as_quantised(layer, part, weight)))
+                for part, weight in stored_weights(layer).items()
+                if part.endswith("kernel") or part == "gamma"
+            )
+    return found
+
+
+def _as_quantised(layer: keras.layers.Layer, part: str, weight: Any) -> Any:
+    quantiser = weight_quantiser(layer, part)
+    return np.asarray(weight if quantiser is None else quantiser(weight))
 
 
 def _require_fixed_shapes(network: keras.Model) -> None:

@@ -12,6 +12,7 @@ from reports.pictures.picture import Picture
 from reports.report import DesignReport
 from reports.summary import strongest
 from reports.tables.algorithms import LEGEND as ALGORITHMS_LEGEND
+from reports.tables.layer_costs import LEGEND as LAYERS_LEGEND
 from reports.tables.side_by_side import LEGEND
 from reports.tables.values import MISSING, format_value
 from reports.verdict import describe
@@ -62,6 +63,7 @@ def environment() -> Environment:
         "quality": QUALITY,
         "forms_legend": LEGEND,
         "algorithms_legend": ALGORITHMS_LEGEND,
+        "layers_legend": LAYERS_LEGEND,
     }
     return environment
 

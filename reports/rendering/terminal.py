@@ -30,6 +30,9 @@ def print_report(report: DesignReport, console: Console) -> None:
     for title, note in report.forms.notes:
         console.print(Text(f"{title}: {note}", style="dim"))
     _print_reasons(report.forms.gaps, console)
+    if report.layer_costs.rows:
+        console.print(_layer_table(report))
+        _print_reasons(report.layer_costs.gaps, console)
     if report.occupancy:
         console.print(_occupancy_table(report))
     if report.measures:
@@ -99,6 +102,16 @@ def _form_table(forms: SideBySide, columns: Sequence[FormColumn]) -> Table:
     table.add_column("unit")
     for index, (label, unit) in enumerate(zip(forms.labels, forms.units, strict=True)):
         table.add_row(label, *(column.cells[index] for column in columns), unit)
+    return table
+
+
+def _layer_table(report: DesignReport) -> Table:
+    table = _table("\nCosts by layer", "layer")
+    for title, level, unit in report.layer_costs.columns:
+        heading = "\n".join(filter(None, (*title.split(), unit and f"[{unit}]", level)))
+        table.add_column(Text(heading, justify="right"), justify="right", vertical="bottom")
+    for name, cells in report.layer_costs.rows:
+        table.add_row(Text(name), *cells)
     return table
 
 

@@ -413,6 +413,7 @@ def _build(folder: Path) -> Path:
         estimated_lut=8,
         estimated_delay_ns=1.0,
         estimated_stage_delay_ns=1.0,
+        layers=(),
         tools={},
     )
     (layout.rtl / "design.json").write_text(record.model_dump_json())

@@ -10,7 +10,7 @@ from flows.__main__ import main
 from flows.layout import model_layout
 from hw.foundation.errors import InputError
 from models.keras_backend import keras, qkeras
-from models.networks.complexity import LayerCost, float_ops, layer_costs
+from models.networks.complexity import LayerCost, float_ops, layer_costs, nonzero_weights
 from models.networks.encoder import build_networks
 from models.networks.number_formats import integer_weights, is_quantised, weight_quantiser
 from models.networks.zoo import load_model_spec
@@ -285,3 +285,21 @@ def test_both_kernels_of_a_separable_layer_have_their_quantiser():
     )
     assert weight_quantiser(layer, "depthwise_kernel").bits == 4
     assert weight_quantiser(layer, "pointwise_kernel").bits == 5
+
+
+def test_weights_that_are_quantised_to_zero_do_not_count() -> None:
+    kernel = np.array([[0.5, 0.01], [0.0, -0.25], [0.02, 1.0]], dtype=np.float32)
+    inner = keras.Sequential([keras.layers.Dense(2, name="plain")], name="inner")
+    x = keras.Input((3,))
+    layer = qkeras.QDense(
+        2,
+        kernel_quantizer="quantized_bits(4,1,alpha=1)",
+        bias_quantizer="quantized_bits(4,1,alpha=1)",
+        name="dense",
+    )
+    network = keras.Model(x, keras.layers.BatchNormalization(name="norm")(inner(layer(x))))
+    layer.set_weights([kernel, np.ones(2)])
+    inner.layers[0].set_weights([np.array([[1e-9, 0.0], [1.0, 0.0]]), np.zeros(2)])
+    # steps of 1/4: 0.01 and 0.02 are zero; in floating point the smallest number is one
+    assert nonzero_weights(network) == {"dense": 3, "inner/plain": 2, "norm": 2}
+    assert list(nonzero_weights(network)) == [cost.name for cost in layer_costs(network)]
