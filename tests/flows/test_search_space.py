@@ -87,7 +87,7 @@ def test_whole_ends_make_a_range_of_whole_numbers() -> None:
         ("0.filters", "0.filter", 4, "did you mean 'convolutions.0.filters'?"),
         ("weight.total", "wieght.total", 5, "did you mean 'quantisation.weight'?"),
         ("weight.total", "layers.conv2d_0_m.wieght.total", 5, "layers.conv2d_0_m.weight'?"),
-        ("weight.total", "layers.conv2d_9_m.weight.total", 5, "did you mean 'conv2d_0_m'?"),
+        ("weight.total", "layers.conv2d_9_m.weight.total", 4, "did you mean 'conv2d_0_m'?"),
         ("weight.total", "weight.total.bits", 5, "has no keys below it"),
         ("0.filters", "3.filters", 4, "there is no element 3"),
         ("{low: 1, high: 8}", "{lo: 1, high: 8}", 4, "unknown key 'lo'; did you mean 'low'?"),
