@@ -81,9 +81,8 @@ def test_adders_of_weights_that_are_known():
     assert (cost.signed_digits, cost.adder_bits) == (12, 12 * 9 * 3)
 
 
-@pytest.mark.parametrize("quantiser", [None, "quantized_bits(4,0,alpha='auto')"])
-def test_weights_that_are_no_integers_have_no_digits(quantiser):
-    network = sequential(qkeras.QConv2D(2, 3, kernel_quantizer=quantiser))
+def test_weights_that_are_no_integers_have_no_digits():
+    network = sequential(qkeras.QConv2D(2, 3))
     [cost] = layer_costs(network)
     assert cost.macs == 16 * 2 * 18
     assert cost.signed_digits is cost.adder_bits is None
@@ -218,6 +217,7 @@ def test_metrics_of_a_trained_model(networks, tmp_path, capsys):
     assert main(["flops", "--build", str(tmp_path), "--model", "m"]) == 0
     metrics = {metric.name: metric for metric in read_metrics(layout.metrics("flops"))}
     costs = layer_costs(networks.encoder)
+    nonzero = nonzero_weights(networks.encoder)
     assert {name: metric.value for name, metric in metrics.items()} == {
         "flops.total": 6544,
         "macs.total": 3200,
@@ -226,6 +226,9 @@ def test_metrics_of_a_trained_model(networks, tmp_path, capsys):
         "weight_bits.total": 10_720,
         "signed_digits.total": sum(cost.signed_digits for cost in costs),
         "adder_bits.total": sum(cost.adder_bits for cost in costs),
+        "nonzero_weights.total": sum(nonzero.values()),
+        **{f"layers.{cost.name}.macs": cost.macs for cost in costs},
+        **{f"layers.{name}.nonzero_weights": count for name, count in nonzero.items()},
         "decoder.flops.total": 32_448,
         "decoder.macs.total": 15_872,
         "decoder.bops.total": 17_351_439,

@@ -21,7 +21,7 @@ from models.training.training import History, TrainingSettings, make_reproducibl
 from tests.models.test_signed_digits import fewest_digits
 
 IMAGES = (np.random.default_rng(0).random((700, 8, 8, 1)) ** 8).astype(np.float32)
-COST = LogicCost(weight=1e-5, until=0.25)
+COST = LogicCost(weight=1e-3, until=0.25)
 EPOCHS = 8
 
 
@@ -112,15 +112,15 @@ def test_at_the_codes_the_term_is_the_true_cost(seed: int) -> None:
 def test_training_with_the_cost_ends_with_fewer_adders() -> None:
     free, costly = networks(), networks()
     without, with_cost = trained(free, None), trained(costly, COST)
-    assert digits(costly) < 0.6 * digits(free)
-    assert adder_bits(costly) < 0.6 * adder_bits(free)
+    assert digits(costly) < 0.7 * digits(free)
+    assert adder_bits(costly) < 0.7 * adder_bits(free)
     zeros = [
         np.count_nonzero(integer_weights(parts.encoder)["encoded_vector/kernel"] == 0)
         for parts in (free, costly)
     ]
     assert zeros[1] > zeros[0]
     # the losses that are told are without the term, and the last one is of the order of the other
-    assert with_cost.epochs[-1].loss < 2 * without.epochs[-1].loss
+    assert with_cost.epochs[-1].loss < 1.1 * without.epochs[-1].loss
     assert with_cost.settled == 2 and with_cost.best >= 2 and without.settled == 0
 
 
