@@ -178,7 +178,12 @@ def test_metrics_of_a_trained_model(networks, tmp_path, capsys):
     networks.decoder.save(layout.network("decoder"))
     assert main(["flops", "--build", str(tmp_path), "--model", "m"]) == 0
     metrics = {metric.name: metric for metric in read_metrics(layout.metrics("flops"))}
+    weights = nonzero_weights(networks.encoder)
     assert {name: metric.value for name, metric in metrics.items()} == {
+        "layers.conv2d_0_m.macs": 1152,
+        "layers.encoded_vector.macs": 2048,
+        **{f"layers.{layer}.nonzero_weights": count for layer, count in weights.items()},
+        "nonzero_weights.total": sum(weights.values()),
         "flops.total": 6544,
         "macs.total": 3200,
         "bops.total": 238_276,
