@@ -167,7 +167,7 @@ def compile_cpp(arguments: Sequence[str], program: Path, log: Path, what: str) -
         ToolFailed: it does not compile; names the log.
     """
     with atomic_path(program) as temporary:
-        command = [_compiler(), "-std=c++17", "-O2", "-w", *arguments, "-o", str(temporary)]
+        command = [_compiler(), "-std=c++17", "-O1", "-w", *arguments, "-o", str(temporary)]
         external_tool.run(
             command,
             f"compilation of {what} with {COMPILER}",
