@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -62,9 +62,11 @@ def count(layout: ModelLayout) -> list[Metric]:
         InputError: the model has no encoder yet.
     """
     encoder, decoder = trained_encoder(layout), layout.network("decoder")
-    metrics = [*_metrics(encoder, ""), *_layer_metrics(encoder)]
+    network, totals, layers = _count_file(encoder)
+    metrics = [*_metrics(encoder, "", totals), *_layer_metrics(encoder, network, layers)]
     if decoder.exists():
-        return metrics + _metrics(decoder, "decoder.")
+        _, totals, _ = _count_file(decoder)
+        return metrics + _metrics(decoder, "decoder.", totals)
     settings = read_settings(layout)
     if settings is not None and not settings.task.about_modules:
         return metrics
@@ -73,10 +75,9 @@ def count(layout: ModelLayout) -> list[Metric]:
     return metrics + records(missing, evidence=Evidence.ESTIMATE, reason=reason)
 
 
-def _metrics(file: Path, prefix: str) -> list[Metric]:
+def _metrics(file: Path, prefix: str, totals: Mapping[str, int | None]) -> list[Metric]:
     from models.keras_backend import tf
 
-    totals, _ = _count_file(file)
     origin = provenance(model_hash=file_hash(file), tools={"tensorflow": tf.__version__})
     kinds = _KINDS if prefix else (*_KINDS, *_WIRED_KINDS)  # the decoder becomes no hardware
     values = {f"{prefix}{kind}.total": totals[kind] for kind in kinds}
@@ -84,15 +85,13 @@ def _metrics(file: Path, prefix: str) -> list[Metric]:
     return with_provenance(records(values, evidence=Evidence.ESTIMATE, reason=reason), origin)
 
 
-def _layer_metrics(file: Path) -> list[Metric]:
+def _layer_metrics(file: Path, network: Any, layers: Iterable[Any]) -> list[Metric]:
     """Parts of the encoder's counts, by layer under the names that its hardware has for them."""
-    from models.networks.complexity import layer_costs, nonzero_weights
-    from models.networks.network_files import load_network
+    from models.networks.complexity import nonzero_weights
 
-    network = load_network(file)
     values: dict[str, Value] = {}
     weights = nonzero_weights(network)
-    for layer in layer_costs(network):
+    for layer in layers:
         name = layer.name.replace("/", "_")  # of a network within the network
         values[f"layers.{name}.macs"] = layer.macs
         values[f"layers.{name}.nonzero_weights"] = weights[layer.name]
@@ -101,8 +100,8 @@ def _layer_metrics(file: Path) -> list[Metric]:
     return with_provenance(records(values, evidence=Evidence.ESTIMATE), origin)
 
 
-def _count_file(file: Path) -> tuple[dict[str, int | None], list[Any]]:
-    """Totals by kind, and the cost of each layer of the network in a Keras model file."""
+def _count_file(file: Path) -> tuple[Any, dict[str, int | None], list[Any]]:
+    """The network in a Keras model file, its totals by kind, and the cost of each layer."""
     from models.networks.complexity import float_ops, layer_costs
     from models.networks.network_files import load_architecture, load_network
 
@@ -123,7 +122,7 @@ def _count_file(file: Path) -> tuple[dict[str, int | None], list[Any]]:
         "signed_digits": _total(layer.signed_digits for layer in layers),
         "adder_bits": _total(layer.adder_bits for layer in layers),
     }
-    return totals, layers
+    return network, totals, layers
 
 
 def _total(counts: Iterable[int | None]) -> int | None:
@@ -137,7 +136,7 @@ def _text(count: int | None) -> str:
 
 
 def _show_files(files: list[Path], *, as_json: bool) -> None:
-    counts = [(file, *_count_file(file)) for file in files]
+    counts = [(file, *_count_file(file)[1:]) for file in files]
     if as_json:
         records = [
             {
@@ -182,6 +181,6 @@ def _show_metrics(metrics: list[Metric]) -> None:
     table.add_column("decoder", justify="right")
     for kind in (*_KINDS, *_WIRED_KINDS):
         cells = (value[f"{kind}.total"], value.get(f"decoder.{kind}.total"))
-        shown = ["---" if cell is None else f"{cell:,}" for cell in cells]
+        shown = ("---" if cell is None else f"{cell:,}" for cell in cells)
         table.add_row(f"{kind} ({required_row(f'{kind}.total').unit})", *shown)
     output_console().print(table)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from flows.layout import DEFAULT_TARGET, SearchLayout, target_layout
+from flows.layout import DEFAULT_TARGET, SearchLayout, TargetLayout, target_layout
 from flows.search.records import TrialRecord, figures
 from flows.search.space import SearchSpace, short_key, value_text
 from hw.foundation.atomic_file import atomic_directory, write_text
@@ -81,19 +81,22 @@ def _ranked(
 ) -> tuple[RankCorrelation, ...]:
     """How far counts of the network rank the designs as synthesis does."""
     designs = [
-        figures(design.summary, (*_COUNTS, _SYNTHESISED))
+        figures(_design(layout, space, record).summary, (*_COUNTS, _SYNTHESISED))
         for record in records
         if record.is_complete and record.repeats is None
-        for design in [
-            target_layout(layout.designs, layout.trial(record.number).name, space.target)
-        ]
     ]
     return tuple(rank_correlation(count, _SYNTHESISED, designs) for count in _COUNTS)
 
 
+def _design(layout: SearchLayout, space: SearchSpace, record: TrialRecord) -> TargetLayout:
+    """Where the figures of a trial lie."""
+    name = layout.trial(record.measured_by).name
+    return target_layout(layout.designs, name, space.target)
+
+
 def _searched(layout: SearchLayout, space: SearchSpace, record: TrialRecord) -> SearchedDesign:
     files = layout.trial(record.measured_by)
-    design = target_layout(layout.designs, files.name, space.target)
+    design = _design(layout, space, record)
     found = figures(design.summary, space.measured) if record.is_complete else {}
     links = {"report": design.html, "model": files.model, "log": files.log}
     values = {name: float(metric.value or 0) for name, metric in found.items()}
