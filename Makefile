@@ -61,13 +61,15 @@ help:  ## list targets and variables
 	@echo "Variables (make NAME=value):"
 	@sed -nE 's/^([A-Z]+) *\?= *([^#]*)##[ ]*(.*)/  \1\t\2\t\3/p' $(MAKEFILE_LIST) | expand -t 12,28
 # --- environment -------------------------------------------------------------------------------
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 environment: .venv/.installed  ## make .venv from pyproject.toml and constraints.txt
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "error: Python 3.11 to 3.13 is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1); use: make PYTHON=python3.12" >&2; exit 2; }
-	@echo "installing the Python environment into .venv (about two minutes)"
+	@echo "installing the Python environment into .venv (about a minute; where only pip can, three)"
 	@test -x $(PY) || $(PYTHON) -m venv .venv
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -r <($(PY) -c 'import tomllib; \
-	p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["test"], sep="\n")')
+	@$(PY) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*p["dependencies"], *p["optional-dependencies"]["test"], sep="\n")' > .venv/requirements.txt
+	@$(PIP) uv && .venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt -r .venv/requirements.txt || $(PIP) -c constraints.txt -r .venv/requirements.txt
 	@touch $@
 doctor: .venv/.installed ; @$(FLOWS) doctor  ## name each tool found or missing, with version and remedy
 # --- settings: a stamp of options (looked at even by make -n) changes with its text -----------------

@@ -45,7 +45,17 @@ with _start_up_chatter_held_back(), warnings.catch_warnings():
     import qkeras
     import tensorflow as tf
 
+    from tensorflow.python.autograph.core import config as autograph
+
     tf.config.list_physical_devices("GPU")  # here, since the first look at devices chatters too
+
+# QKeras and the layers of this project need no rewriting of their Python into graphs, as those of
+# Keras need none; AutoGraph would rewrite them whenever a network is built, six seconds each time
+autograph.CONVERSION_RULES = (
+    autograph.DoNotConvert("qkeras"),
+    autograph.DoNotConvert("models"),
+    *autograph.CONVERSION_RULES,
+)
 
 tf.get_logger().setLevel("ERROR")
 # QKeras describes its quantisers as Keras describes constraints; Keras warns at every saved layer

@@ -51,7 +51,7 @@ from reports.metrics import Metric, with_provenance
 from testbench.econ_t.links import LINK_BITS
 from testbench.econ_t.received import autoencoder_bits
 
-MODULES = 100_000
+MODULES = 40_000
 _SAMPLES = 5
 _QUALITY_PARTS = ("mean", "standard_error", "std", "median")
 

@@ -64,33 +64,35 @@ def test_a_filter_gets_and_gives_bytes():
     assert external_tool.filter_bytes(["cat"], data, "copying") == data
 
 
-def test_lines_are_told_while_the_program_runs():
-    seen: list[tuple[str, float]] = []
-    start = time.monotonic()
+def test_lines_are_told_while_the_program_runs(tmp_path):
+    told = tmp_path / "told"
+    seen: list[str] = []
+
+    def tell(line):
+        seen.append(line)
+        told.touch()
+
+    wait = f"while [ ! -e {told} ]; do sleep 0.1; done"
     output = external_tool.run(
-        shell("echo first; sleep 1; printf 'second\\nthird'"),
-        "printing",
-        on_line=lambda line: seen.append((line, time.monotonic() - start)),
+        shell(f"echo first; {wait}; printf 'second\\nthird'"), "printing", seconds=60, on_line=tell
     )
-    assert [line for line, _ in seen] == output.splitlines() == ["first", "second", "third"]
-    assert seen[0][1] < 0.9 < seen[1][1]
+    assert seen == output.splitlines() == ["first", "second", "third"]
 
 
 @pytest.mark.parametrize("follow", [None, lambda line: None])
 def test_a_program_that_takes_too_long_ends_with_all_it_started(tmp_path, follow):
     mark = tmp_path / "still_there"
-    command = shell(f"(sleep 2; touch {mark}) & wait")
+    command = shell(f"(sleep 4; touch {mark}) & wait")
     with pytest.raises(OutOfTime, match=r"sleeping was not done after 0\.3 s"):
         external_tool.run(command, "sleeping", seconds=0.3, on_line=follow)
-    time.sleep(2.2)
+    time.sleep(4.5)
     assert not mark.exists()
 
 
 def test_a_program_that_another_one_leaves_running_is_not_waited_for():
     """As licence servers are, which vendors' tools start."""
-    start = time.monotonic()
-    assert external_tool.run(shell("sleep 5 & echo done"), "starting") == "done\n"
-    assert time.monotonic() - start < 4
+    left = int(external_tool.run(shell("sleep 100 & echo $!"), "starting", seconds=60))
+    os.kill(left, signal.SIGKILL)  # fails where it has ended
 
 
 def test_what_is_missing_is_named_with_its_remedy(monkeypatch, tmp_path):
@@ -135,16 +137,16 @@ def _interruptible():
 def test_an_interruption_ends_the_tools_of_all_threads(tmp_path, number):
     """Those that run, and those that wait for their turn."""
     started, ended = tmp_path / "started", tmp_path / "ended"
-    work = f"echo >> {started}; (sleep 3; echo >> {ended}) & wait"
+    work = f"echo >> {started}; (sleep 8; echo >> {ended}) & wait"
     with subprocess.Popen([sys.executable, "-c", INTERRUPTED, work], cwd=PROJECT) as process:
         while not (started.exists() and len(started.read_text()) == 2):
             assert process.poll() is None
             time.sleep(0.05)
-        start = time.monotonic()
+        time.sleep(0.5)  # what comes just before Python waits for a lock is handled only after it
         process.send_signal(number)
-        assert process.wait(timeout=20) == 130
-    assert time.monotonic() - start < 2.5
-    time.sleep(3.2)
+        assert process.wait(timeout=60) == 130
+    assert not ended.exists()
+    time.sleep(8)
     assert not ended.exists() and len(started.read_text()) == 2
 
 
