@@ -69,7 +69,7 @@ environment: .venv/.installed  ## make .venv from pyproject.toml and constraints
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	@$(PY) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*p["dependencies"], *p["optional-dependencies"]["test"], sep="\n")' > .venv/requirements.txt
-	@$(PIP) uv && .venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt -r .venv/requirements.txt || $(PIP) -c constraints.txt -r .venv/requirements.txt
+	@$(PIP) uv && .venv/bin/uv pip install --quiet --compile-bytecode --python $(PY) -c constraints.txt -r .venv/requirements.txt || $(PIP) -c constraints.txt -r .venv/requirements.txt
 	@touch $@
 doctor: .venv/.installed ; @$(FLOWS) doctor  ## name each tool found or missing, with version and remedy
 # --- settings: a stamp of options (looked at even by make -n) changes with its text -----------------
