@@ -159,7 +159,7 @@ test:  ## all tests but test-rtl's and test-faults', the end-to-end run included
 	$(PYTEST) -n 2 --dist loadfile -m 'not faults' $(RTL_TESTS:%=--ignore=%)
 test-rtl:  ## tests of the chip's own RTL: Verilator builds of many minutes
 	$(PYTEST) -n 2 --dist loadfile $(RTL_TESTS)
-test-faults:  ## damage of every kind to every file of a design, stages killed, recipes for CI (many minutes)
+test-faults:  ## damage to every file of a design, stages killed, the recipes for CI (many minutes)
 	$(PYTEST) -n 2 --dist loadfile tests/flows/test_faults.py tests/flows/test_ci.py
 test-fast:  ## only the tests that take seconds
 	$(PYTEST) -m 'not slow and not faults'
