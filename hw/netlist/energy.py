@@ -7,7 +7,7 @@ told in docs/energy.md.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 
@@ -105,22 +105,51 @@ class _Design:
     table_energy: Callable[[InternalEnergy, float, float, bool], float]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A gate of a design; `clock` is its clock pin where it is a flip-flop."""
+
+    design: _Design
+    gate: Gate
+    cell: CellPower
+    clock: str | None
+
+    def slew(self, pin: str, rising: bool) -> float:
+        """That of the net at an input pin."""
+        return self.design.slews.get(self.gate.pins[pin], AT_ONCE).of(rising)
+
+    def load(self, output: str) -> float:
+        """What an output drives; nothing where no net is at it."""
+        net = self.gate.pins.get(output)
+        return 0.0 if net is None else self.design.loads.get(net, 0.0)
+
+    def charging(self, pin: str, transitions: int) -> float:
+        """Energy of an input pin's capacitance in pJ: C V^2 / 2 a transition."""
+        power = self.design.power
+        femtofarads = capacitance(self.design.netlist, self.cell.cell, pin) * power.load_ff
+        return transitions * femtofarads * power.supply_v**2 / 2 * _PJ_OF_A_FJ
+
+    def picojoules(self, internal: float) -> float:
+        """Internal energy in pJ, from the library's unit."""
+        return internal * self.design.power.energy_fj * _PJ_OF_A_FJ
+
+
 def _of_gate(design: _Design, gate: Gate, changes: Changes) -> Energy:
-    cell = design.power.cells[gate.kind]
     register = register_of(gate, design.netlist.library)
     clock = register.flip_flop.clock if register else None
-    found = _leakage(design, cell, clock, changes)
-    for pin in cell.pins:
-        if pin == clock:
-            found += _at_clock(design, gate, cell, pin, changes)
-        else:
-            found += _at_pin(design, gate, cell, pin, clock, changes)
+    part = _Part(design, gate, design.power.cells[gate.kind], clock)
+    found = _leakage(part, changes)
+    for pin in part.cell.cell.inputs:
+        found += _clock(part, changes) if pin == clock else _input(part, pin, changes)
+    for pin in part.cell.cell.functions:
+        found += _output(part, pin, changes)
     return found
 
 
-def _leakage(design: _Design, cell: CellPower, clock: str | None, changes: Changes) -> Energy:
+def _leakage(part: _Part, changes: Changes) -> Energy:
     """Half of each clock a flip-flop's clock pin is high, half of it low."""
-    flipped = cell.bits[clock] if clock else 0
+    cell = part.cell
+    flipped = cell.bits[part.clock] if part.clock else 0
     clocks: Counter[int] = Counter()
     for (_, state), count in changes.items():
         clocks[state] += count
@@ -128,96 +157,73 @@ def _leakage(design: _Design, cell: CellPower, clock: str | None, changes: Chang
         count * (cell.leakage_in(state) + cell.leakage_in(state ^ flipped)) / 2
         for state, count in clocks.items()
     )
-    return Energy(leakage=nanowatts * design.clock_period_ns * _PJ_OF_A_NW_NS)
+    return Energy(leakage=nanowatts * part.design.clock_period_ns * _PJ_OF_A_NW_NS)
 
 
-def _capacitive(design: _Design, cell: CellPower, pin: str, transitions: int) -> float:
-    """Energy of an input pin's capacitance, C V^2 / 2 a transition, in pJ."""
-    femtofarads = capacitance(design.netlist, cell.cell, pin) * design.power.load_ff
-    return transitions * femtofarads * design.power.supply_v**2 / 2 * _PJ_OF_A_FJ
-
-
-def _at_clock(
-    design: _Design, gate: Gate, cell: CellPower, pin: str, changes: Changes
-) -> Energy:
-    """Two edges a clock: one to the state, out of the one before it, and one in its middle."""
-    bit = cell.bits[pin]
-    total = 0.0
+def _clock(part: _Part, changes: Changes) -> Energy:
+    """Two edges a clock: one out of the state before it, and one in its middle."""
+    assert part.clock is not None
+    internal = 0.0
     for (before, state), count in changes.items():
-        to_active = bool(state & bit)
-        total += count * _own_energy(design, gate, cell, pin, before, to_active)
-        total += count * _own_energy(design, gate, cell, pin, state, not to_active)
+        active = bool(state & part.cell.bits[part.clock])
+        internal += count * _input_energy(part, part.clock, before, active)
+        internal += count * _input_energy(part, part.clock, state, not active)
     edges = 2 * sum(changes.values())
-    return Energy(
-        clock=total * design.power.energy_fj * _PJ_OF_A_FJ + _capacitive(design, cell, pin, edges)
+    return Energy(clock=part.picojoules(internal) + part.charging(part.clock, edges))
+
+
+def _input(part: _Part, pin: str, changes: Changes) -> Energy:
+    bit = part.cell.bits[pin]
+    internal, transitions = 0.0, 0
+    for (before, state), count in changes.items():
+        if (before ^ state) & bit:
+            internal += count * _input_energy(part, pin, state, bool(state & bit))
+            transitions += count
+    return Energy(switching=part.charging(pin, transitions), internal=part.picojoules(internal))
+
+
+def _output(part: _Part, pin: str, changes: Changes) -> Energy:
+    bit = part.cell.bits[pin]
+    internal = sum(
+        count * _output_energy(part, pin, before, state)
+        for (before, state), count in changes.items()
+        if (before ^ state) & bit
+    )
+    return Energy(internal=part.picojoules(internal))
+
+
+def _input_energy(part: _Part, pin: str, state: int, rising: bool) -> float:
+    """Internal energy of an input pin's edge in a state, in the library's unit: the mean of the
+    groups that hold; 0 where none does."""
+    own = [group for group in part.cell.internal[pin] if not group.related]
+    slew = part.slew(pin, rising)
+    return _mean(
+        part.design.table_energy(group, slew, 0.0, rising) for group in holding(own, state)
     )
 
 
-def _at_pin(
-    design: _Design,
-    gate: Gate,
-    cell: CellPower,
-    pin: str,
-    clock: str | None,
-    changes: Changes,
-) -> Energy:
-    bit = cell.bits[pin]
-    is_input = pin in cell.cell.inputs
-    total, transitions = 0.0, 0
-    for (before, state), count in changes.items():
-        if not (before ^ state) & bit:
-            continue
-        transitions += count
-        rising = bool(state & bit)
-        if is_input:
-            total += count * _own_energy(design, gate, cell, pin, state, rising)
-        else:
-            total += count * _output_energy(design, gate, cell, pin, clock, before, state)
-    switched = _capacitive(design, cell, pin, transitions) if is_input else 0.0
-    return Energy(switching=switched, internal=total * design.power.energy_fj * _PJ_OF_A_FJ)
-
-
-def _own_energy(
-    design: _Design, gate: Gate, cell: CellPower, pin: str, state: int, rising: bool
-) -> float:
-    """Internal energy of an input pin's edge in a state, in the library's unit."""
-    own = [group for group in cell.internal[pin] if not group.related]
-    slew = design.slews.get(gate.pins[pin], AT_ONCE).of(rising)
-    found = [design.table_energy(group, slew, 0.0, rising) for group in holding(own, state)]
-    return sum(found) / len(found) if found else 0.0
-
-
-def _output_energy(
-    design: _Design,
-    gate: Gate,
-    cell: CellPower,
-    pin: str,
-    clock: str | None,
-    before: int,
-    state: int,
-) -> float:
+def _output_energy(part: _Part, pin: str, before: int, state: int) -> float:
     """Internal energy of an output's change, in the library's unit: the mean over the input pins
     that changed with it (of a flip-flop: its clock), of the arcs whose condition holds after it.
     Where no arc's does, all arcs of these pins count alike; and all arcs where these have none."""
-    groups = cell.internal[pin]
-    related = {name for group in groups for name in group.related}
-    changed = [
-        name
-        for name in sorted(related)
-        if name == clock or (before ^ state) & cell.bits[name]
-    ]
-    of_pins = {name: [g for g in groups if name in g.related] for name in changed or related}
-    held = {name: holding(of_pin, state) for name, of_pin in of_pins.items()}
-    chosen = {name: found for name, found in held.items() if found} or of_pins
-    load = design.loads.get(gate.pins[pin], 0.0) if pin in gate.pins else 0.0
-    rising = bool(state & cell.bits[pin])
+    bits, groups = part.cell.bits, part.cell.internal[pin]
+    related = dict.fromkeys(name for group in groups for name in group.related)
+    changed = [n for n in related if n == part.clock or (before ^ state) & bits[n]]
+    arcs = {name: [g for g in groups if name in g.related] for name in changed or related}
+    held = {name: holding(of_pin, state) for name, of_pin in arcs.items()}
+    chosen = {name: found for name, found in held.items() if found} or arcs
+    load, rising = part.load(pin), bool(state & bits[pin])
     means = []
-    for name, arcs in chosen.items():
-        edge = bool(state & cell.bits[name])
-        slew = design.slews.get(gate.pins[name], AT_ONCE).of(edge)
-        found = [design.table_energy(arc, slew, load, rising) for arc in arcs]
-        means.append(sum(found) / len(found))
-    return sum(means) / len(means) if means else 0.0
+    for name, found in chosen.items():
+        slew = part.slew(name, bool(state & bits[name]))
+        means.append(_mean(part.design.table_energy(arc, slew, load, rising) for arc in found))
+    return _mean(means)
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Their mean; 0 of none."""
+    found = list(values)
+    return sum(found) / len(found) if found else 0.0
 
 
 def _table_energy(group: InternalEnergy, slew: float, load: float, rising: bool) -> float:

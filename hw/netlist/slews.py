@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 
 from hw.foundation.errors import InputError
 from hw.netlist.gate_netlist import GateNetlist
-from hw.netlist.liberty import Cell, LibertyGroup, Table
+from hw.netlist.liberty import Cell, Table
 from hw.netlist.simple_gates import Gate, Net
 
 _SLEW, _LOAD = "input_net_transition", "total_output_net_capacitance"

@@ -24,7 +24,7 @@ def switching(
     codes: npt.NDArray[np.int64],
     latency: int,
     progress: Callable[[int], None] = lambda count: None,
-) -> dict[str, Changes]:
+) -> Mapping[str, Changes]:
     """What each gate does while these vectors come in, one each clock, all of the pipeline full.
 
     The vectors are a circle: the last ones come before the first, so that the design is full of
