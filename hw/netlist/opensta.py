@@ -19,6 +19,7 @@ NOT_INSTALLED = "OpenSTA is not installed; Debian/Ubuntu: apt install opensta"
 _STA = "sta"
 _LIBRARY = "cells.lib"
 _WIRE_LOAD = re.compile(r"default_wire_load\w*\s*:\s*[^;\n]*;?")
+_ERROR = re.compile(r"^Error:", re.MULTILINE)
 _Answer = TypeVar("_Answer")
 
 
@@ -88,7 +89,8 @@ def read(
         write_text(folder / f"{purpose}.tcl", "\n".join([*script, "exit", ""]))
         command = [program, "-no_splash", "-exit", f"{purpose}.tcl"]
         output = external_tool.run(command, what, folder=folder)
-    answer = parse(output)
+    # it goes on after an error, and ends as if nothing had been
+    answer = None if _ERROR.search(output) else parse(output)
     if answer is None:
         raise external_tool.failure(what, output, command)
     return answer
