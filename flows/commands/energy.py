@@ -20,7 +20,7 @@ from hw.netlist.power_library import NoPower, read_power
 from hw.open_tools.yosys import DISTRIBUTION
 from hw.targets.target import load_target
 from reports.catalogue import Value
-from testbench.simulators.switching import switching
+from testbench.simulators.switching import switching, vectors_to_fill
 
 CANNOT = (NoLogic, NoPower, ToolMissing)
 
@@ -54,7 +54,8 @@ def measure(_stage: Stage, design: DesignLayout, arguments: argparse.Namespace) 
     modules = len(images)
     if not modules:
         raise InputError(f"{design.model.validation}: no modules; train with more data")
-    with progress("switching of the netlist", modules) as advance:
+    fed = modules + vectors_to_fill(rtl.latency_cycles)
+    with progress("switching of the netlist", fed) as advance:
         activity = switching(netlist, ports, port_codes(images, rtl), rtl.latency_cycles, advance)
     found = energy(netlist, power, activity, target.clock_period_ns)
     each = {part: picojoules / modules for part, picojoules in found.parts.items()}

@@ -34,14 +34,13 @@ AT_ONCE = Slew()
 
 
 def loads(netlist: GateNetlist) -> Mapping[Net, float]:
-    """The input capacitances on each net, in the library's unit of capacitance; nets without any
-    are 0."""
+    """The sum of the input capacitances on each net that has any, in the library's unit."""
     found: dict[Net, float] = defaultdict(float)
     for gate in netlist.gates:
         cell = netlist.library.cells[gate.kind]
         for pin in cell.inputs:
             found[gate.pins[pin]] += capacitance(netlist, cell, pin)
-    return found
+    return dict(found)
 
 
 def capacitance(netlist: GateNetlist, cell: Cell, pin: str) -> float:
@@ -80,18 +79,13 @@ def slews(netlist: GateNetlist, of_nets: Mapping[Net, float]) -> Mapping[Net, Sl
             if (gate.kind, pin) not in arcs:
                 arcs[gate.kind, pin] = tuple(_arcs(netlist, cell, pin))
             net = gate.pins[pin]
-            found[net] = Slew(
-                *(
-                    max(
-                        (
-                            arc.slew(found.get(gate.pins[arc.related], AT_ONCE), edge, of_nets[net])
-                            for arc in arcs[gate.kind, pin]
-                        ),
-                        default=0.0,
-                    )
-                    for edge in (True, False)
-                )
+            causes = [(a, found.get(gate.pins[a.related], AT_ONCE)) for a in arcs[gate.kind, pin]]
+            load = of_nets.get(net, 0.0)
+            rise, fall = (
+                max((arc.slew(related, edge, load) for arc, related in causes), default=0.0)
+                for edge in (True, False)
             )
+            found[net] = Slew(rise, fall)
     return found
 
 

@@ -18,6 +18,11 @@ from testbench.simulators.gatesim import observe
 from testbench.simulators.rtlsim import RtlDesign
 
 
+def vectors_to_fill(latency: int) -> int:
+    """How many vectors come in before the first clock that counts."""
+    return latency + 1
+
+
 def switching(
     netlist: GateNetlist,
     design: RtlDesign,
@@ -33,6 +38,7 @@ def switching(
     Args:
         codes: shape (n, codes), n at least 1.
         latency: clocks from input to output of the design.
+        progress: called with the number of vectors fed since its last call.
 
     Returns:
         By the name of each gate that the outputs follow from; n clocks each.
@@ -40,7 +46,7 @@ def switching(
     Raises:
         InputError: the netlist cannot be simulated so.
     """
-    filling = latency + 1
+    filling = vectors_to_fill(latency)
     counter = _Counter(netlist, filling)
     order = np.arange(-filling, len(codes)) % len(codes)
     observe(netlist, design, codes[order], counter.count, progress)
