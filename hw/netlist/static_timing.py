@@ -6,31 +6,26 @@ includes clock to output of the register where it starts and setup time of that 
 """
 
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.foundation import external_tool
 from hw.foundation.atomic_file import write_text
-from hw.foundation.errors import InputError, ToolFailed
+from hw.foundation.errors import InputError
+from hw.netlist import opensta
 from hw.netlist.gate_netlist import (
     GateNetlist,
     input_pins,
     port_bit,
     register_name,
-    to_verilog,
 )
 from hw.netlist.simple_gates import Net
 from hw.netlist.timing_library import SETUP_OUTPUT, output_cell, setup_cell, split_library
 from hw.open_tools import abc
 
 ABC = "yosys-abc"
-OPENSTA = "OpenSTA"
-_STA = "sta"
 _LIBRARY = "cells.lib"
-_CLOCK = "econt_clock"
 
 
 class NoDelays(InputError):
@@ -195,18 +190,6 @@ def _name(net: Net) -> str:
 
 
 # --- OpenSTA -------------------------------------------------------------------------------------
-def opensta_version() -> str | None:
-    """Version of OpenSTA; None where its program `sta` is not on PATH, or is another one."""
-    program = shutil.which(_STA)
-    if program is None:
-        return None
-    try:
-        found = re.match(r"\d+\.\d\S*", external_tool.run([program, "-version"], OPENSTA))
-    except ToolFailed:
-        return None
-    return found[0] if found else None
-
-
 def opensta_critical_path(netlist: GateNetlist, clock_period_ns: float) -> CriticalPath:
     """The slowest path as OpenSTA finds it.
 
@@ -214,21 +197,10 @@ def opensta_critical_path(netlist: GateNetlist, clock_period_ns: float) -> Criti
         ToolMissing: `sta` is not on PATH.
         ToolFailed: it printed no path.
     """
-    program = external_tool.program(_STA, f"timing by {OPENSTA}")
-    what = f"timing of {netlist.top} with {OPENSTA}"
-    with tempfile.TemporaryDirectory(prefix="econt-timing-") as scratch:
-        folder = Path(scratch)
-        text = netlist.library.file.read_text(encoding="utf-8", errors="replace")
-        write_text(folder / _LIBRARY, _WIRE_LOAD.sub("", text))
-        write_text(folder / "netlist.v", "\n".join(to_verilog(netlist)) + "\n")
-        write_text(folder / "timing.tcl", opensta_script(netlist, clock_period_ns))
-        command = [program, "-no_splash", "-exit", "timing.tcl"]
-        output = external_tool.run(command, what, folder=folder)
-    found = parse_opensta(output)
-    if found is None:
-        raise external_tool.failure(what, output, command)
+    script = opensta_script(netlist, clock_period_ns)
+    found = opensta.read(netlist, script, parse_opensta, "timing")
     return CriticalPath(
-        OPENSTA,
+        opensta.OPENSTA,
         clock_period_ns - found.slack_ns,
         _place(netlist, found.start),
         _place(netlist, found.end),
@@ -237,34 +209,14 @@ def opensta_critical_path(netlist: GateNetlist, clock_period_ns: float) -> Criti
     )
 
 
-_WIRE_LOAD = re.compile(r"default_wire_load\w*\s*:\s*[^;\n]*;?")
-
-
-def opensta_script(netlist: GateNetlist, clock_period_ns: float) -> str:
+def opensta_script(netlist: GateNetlist, clock_period_ns: float) -> list[str]:
     """Commands that make OpenSTA report the slowest path."""
-    ports = {
-        net: port_bit(p, i) for p, nets in netlist.inputs.items() for i, net in enumerate(nets)
-    }
-    clocks = {register.clock for register in netlist.registers}
-    if unknown := clocks - ports.keys():
-        names = ", ".join(netlist.name(net) for net in sorted(unknown))
-        raise InputError(f"{netlist.top}: registers are clocked by {names}, which is no input")
-    places = f" [get_ports {{{' '.join(ports[net] for net in sorted(clocks))}}}]" if clocks else ""
-    data = [name for net, name in ports.items() if net not in clocks]
     outputs = [port_bit(p, i) for p, nets in netlist.outputs.items() for i in range(len(nets))]
-    return "\n".join(
-        [
-            f"read_liberty {_LIBRARY}",
-            "read_verilog netlist.v",
-            f"link_design {netlist.top}",
-            f"create_clock -name {_CLOCK} -period {clock_period_ns:.9g}{places}",
-            f"set_input_delay 0 -clock {_CLOCK} [get_ports {{{' '.join(data)}}}]",
-            f"set_output_delay 0 -clock {_CLOCK} [get_ports {{{' '.join(outputs)}}}]",
-            "report_checks -path_delay max -digits 4",
-            "exit",
-            "",
-        ]
-    )
+    return [
+        *opensta.design(netlist, clock_period_ns),
+        f"set_output_delay 0 -clock {opensta.CLOCK} [get_ports {{{' '.join(outputs)}}}]",
+        "report_checks -path_delay max -digits 4",
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ stored(t)).  That is how a carry runs through an adder, so one addition gives it
 clocks.  Nothing has to be compiled.  Cells are the functions in their Liberty file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -27,6 +27,10 @@ class _Holding:
 
 
 _Step = Gate | Register | _Holding
+
+Observer = Callable[[Gate, Mapping[str, int]], None]
+"""Is told, once a run, what a gate's pins do; bit t is the value in clock t.  The clock pin of a
+flip-flop has the level after its active edge."""
 
 
 class GateMachine:
@@ -55,11 +59,17 @@ class GateMachine:
         the names of their gates."""
         return dict(self._held)
 
-    def run(self, inputs: Mapping[Net, int], clocks: int) -> dict[Net, int]:
+    def run(
+        self, inputs: Mapping[Net, int], clocks: int, observer: Observer | None = None
+    ) -> dict[Net, int]:
         """The values of the nets at the output ports in the next clocks.
 
         Args:
             inputs: those of the nets at the input ports; bit t is the value in clock t.
+            observer: of the gates that the outputs follow from; None for none.
+
+        Raises:
+            InputError: a register toggles; or, with an observer, a pin's values are not known.
         """
         self._clocks, self._all = clocks, (1 << clocks) - 1
         self._of = {**inputs, ZERO: 0, ONE: self._all}
@@ -72,6 +82,9 @@ class GateMachine:
                     self._show(step, data << 1 | self._held.get(step.gate.name, 0))
                 case _Holding(register, gates):
                     self._hold(register, gates)
+            if observer:
+                for part in _parts(step):
+                    observer(part if isinstance(part, Gate) else part.gate, self._pins(part))
             for net in done_with:
                 del self._of[net]
         return self._of
@@ -105,13 +118,43 @@ class GateMachine:
             self._of[net] = stored ^ self._all if inverted else stored
 
     def _compute(self, gate: Gate) -> None:
+        for pin, value in self._outputs(gate).items():
+            if pin in gate.pins:
+                self._of[gate.pins[pin]] = value
+
+    def _outputs(self, gate: Gate) -> dict[str, int]:
+        """The values of a gate's output pins, those at no net too."""
         cell = self._netlist.library.gates[gate.kind]
         values = {ZERO: 0, ONE: self._all}
         values |= {net: self._of[gate.pins[pin]] for pin, net in cell.inputs.items()}
         evaluate(cell.gates, values, self._all)
-        for pin, net in cell.outputs.items():
-            if pin in gate.pins:
-                self._of[gate.pins[pin]] = values[net]
+        return {pin: values[net] for pin, net in cell.outputs.items()}
+
+    def _pins(self, part: Gate | Register) -> dict[str, int]:
+        """The values of all pins of a gate whose nets have their values."""
+        if isinstance(part, Gate):
+            inputs = self._netlist.library.cells[part.kind].inputs
+            return {pin: self._of[part.pins[pin]] for pin in inputs} | self._outputs(part)
+        flip_flop, nets = part.flip_flop, part.gate.pins
+        net, inverted = next(iter(part.outputs.items()))
+        stored = self._of[net] ^ (self._all if inverted else 0)
+        values = {pin: stored ^ (self._all if inv else 0) for pin, inv in flip_flop.outputs.items()}
+        values[flip_flop.clock] = self._all if flip_flop.rising else 0
+        for pin in self._netlist.library.cells[part.gate.kind].inputs:
+            if pin in (flip_flop.data, *_tied(part)):
+                values[pin] = self._of[nets[pin]]
+            elif pin not in values:
+                name = register_name(self._netlist, part)
+                raise InputError(
+                    f"{self._netlist.top}: register '{name}': the values of its pin '{pin}' do "
+                    "not follow from the clocks simulated"
+                )
+        return values
+
+
+def _tied(register: Register) -> list[str]:
+    """The pins of a register that have always the same value."""
+    return [pin for pin, net in register.gate.pins.items() if net in (ZERO, ONE)]
 
 
 def _sources(step: Gate | Register, netlist: GateNetlist) -> list[Net]:

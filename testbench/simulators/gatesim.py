@@ -5,14 +5,16 @@ As the RTL's simulator (`testbench.simulators.rtlsim`) does; see
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.foundation.errors import CheckFailed, InputError
-from hw.netlist.gate_netlist import GateNetlist, Net
+from hw.netlist.gate_netlist import GateNetlist
+from hw.netlist.simple_gates import Gate, Net
 from testbench.simulators.gate_machine import GateMachine
 from testbench.simulators.rtlsim import DataPort, Feed, Idle, Read, RtlDesign, RtlRun, Step, Write
 
@@ -98,6 +100,40 @@ def states_after(
             machine.run(_at_inputs(netlist, design, done, block), block.stop - block.start)
         first = done.clocks
         yield dict(machine.held)
+
+
+def observe(
+    netlist: GateNetlist,
+    design: RtlDesign,
+    codes: npt.NDArray[np.int64],
+    observer: Callable[[int, int, Gate, Mapping[str, int]], None],
+    progress: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Let vectors flow from reset on, one each clock, and tell what the gates' pins do.
+
+    Args:
+        codes: shape (n, codes); the bus, where there is one, is idle.
+        observer: called for each block of clocks and each gate that the outputs follow from, with
+            the vector that comes in in the block's first clock, the block's number of clocks, the
+            gate, and the values of its pins (as `gate_machine.Observer` says).
+        progress: as in `simulate`.
+
+    Raises:
+        InputError: as `simulate`; or a pin's values are not known.
+    """
+    stimulus = _Stimulus(design.input)
+    stimulus.idle(_RESET_CLOCKS)
+    stimulus.add(Feed(codes))
+    fed = stimulus.done()
+    machine = GateMachine(netlist)
+    reset = slice(0, _RESET_CLOCKS)
+    machine.run(_at_inputs(netlist, design, fed, reset), _RESET_CLOCKS)
+    for start in range(_RESET_CLOCKS, fed.clocks, _CLOCKS_AT_ONCE):
+        block = slice(start, min(start + _CLOCKS_AT_ONCE, fed.clocks))
+        clocks = block.stop - block.start
+        tell = partial(observer, start - _RESET_CLOCKS, clocks)
+        machine.run(_at_inputs(netlist, design, fed, block), clocks, tell)
+        progress(clocks)
 
 
 def inputs_of_vectors(

@@ -23,6 +23,7 @@ def test_the_metrics_decide_on_the_stages() -> None:
     assert stages_of(["emd.mean", "fpga.lut"]) == (*always, "rtl", "synth")
     assert stages_of(["latency.cycles"]) == (*always, "rtl", "rtlsim")
     assert stages_of(["timing.slack_ns"]) == (*always, "rtl", "synth", "timing")
+    assert stages_of(["energy.per_module_pj"]) == (*always, "rtl", "synth", "energy")
 
 
 @pytest.mark.parametrize(
