@@ -169,7 +169,7 @@ test-random:  ## the property tests on new random examples
 lint:  ## style, types and who may import whom
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 bench:  ## speed ratios against the reference's methods, both figures shown
-	set -e; for one in emd evaluation csv_loading exact_training loss_step generated_rtl logic_cost; do $(PY) -m benchmarks.$$one; done
+	set -e; for one in emd evaluation csv_loading exact_training loss_step generated_rtl logic_cost search_workers; do $(PY) -m benchmarks.$$one; done
 conformance:  ## ECON-T golden model against the emulator's public vectors (../shared)
 	$(FLOWS) conformance ../shared/econt/vectors
 # --- cleaning ----------------------------------------------------------------------------------
