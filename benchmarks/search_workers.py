@@ -1,7 +1,7 @@
 """How many trials a search finishes in a time with two local workers, against one.
 
-The trials are ordinary small ones, trained, converted, compared and synthesised; the space's seed and
-the sampler are the same for both.  On a machine of two cores each worker has one.
+The trials are ordinary small ones, trained, converted, compared and synthesised; the space's seed
+and the sampler are the same for both.  On a machine of two cores each worker has one.
 """
 
 import argparse
