@@ -218,7 +218,7 @@ def _input_format(tensor: str, name: str, calls: Sequence[_Call]) -> FixedFormat
 def _require_known(call: _Call) -> None:
     kind = type(call.layer).__name__
     if kind not in _READERS:
-        remedy = _REMEDIES.get(kind, f"use layers of the kinds {', '.join(sorted(_READERS))}")
+        remedy = _REMEDIES.get(kind, f"use layers of the kinds {', '.join(READABLE)}")
         raise Refused(f"layer '{call.name}' is a {kind}, which has no form in integers; {remedy}")
     if getattr(call.layer, "data_format", None) == "channels_first":
         raise Refused(
@@ -771,7 +771,6 @@ _WEIGHTED: dict[str, Callable[[Place, Any, Value], Value]] = {
     "Dense": _dense,
     "QDense": _dense,
     "FlooredDense": _dense,
-    "QDenseBatchnorm": _dense,
     "Conv1D": _convolution,
     "QConv1D": _convolution,
     "Conv2D": _convolution,
@@ -818,6 +817,9 @@ _READERS: dict[str, Callable[..., Value]] = {
     **dict.fromkeys(_MERGES, _merge),
     **dict.fromkeys(_IDENTITIES, _identity),
 }
+READABLE = tuple(sorted(_READERS))
+"""Kinds of layers that are read."""
+
 _REMEDIES = {
     "Softmax": "take it off: the order of the outputs stays",
     "QAdaptiveActivation": "put a QActivation with the range that it found in its place",
