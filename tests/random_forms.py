@@ -2,10 +2,10 @@
 
     python -m tests.random_forms --networks 2000
 
-Each network follows from its number.  It is read as integers and converted as the flow does it; the
-C++ is compiled and run, and the Verilog's own text, read by yosys, is simulated gate by gate, on the
-same vectors.  All must agree in every code; a network may also be refused, with a reason.  One line
-of the file of results is one network, so that an interrupted run goes on where it was.
+Each network follows from its number.  It is read as integers and converted as the flow does it;
+the C++ is compiled and run, and the Verilog's own text, read by yosys, is simulated gate by gate,
+on the same vectors.  All must agree in every code; a network may also be refused, with a reason.
+One line of the file of results is one network, so that an interrupted run goes on where it was.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from flows.artefacts.generated_rtl import simulated_design
 from flows.command_line.progress import progress
@@ -49,7 +49,7 @@ from testbench.vectors import Images, VectorGroup, reference
 from tests.random_networks import random_inputs, random_network
 
 TARGETS = ("econ_t", "vitis")
-"""Of even and of odd numbers: Catapult's C++ and a pipeline of given depth, Vitis's and a free one."""
+"""Of even and odd numbers: Catapult's C++ and a pipeline of given depth; Vitis's and a free one."""
 
 VECTORS = 200
 _NETWORKS_A_PROCESS = 200  # TensorFlow keeps something of each network
@@ -81,7 +81,7 @@ class Outcome(StrictRecord):
     reason: str = ""
     layers: tuple[str, ...] = ()
     compared: tuple[str, ...] = ()
-    seconds: dict[str, float] = {}
+    seconds: dict[str, float] = Field(default_factory=dict)
 
 
 @dataclass
@@ -176,9 +176,7 @@ def _of_verilog(
         wiring = straight_wiring(integers.input_size)
         logic = network_logic(integers, wiring)
         design = write_rtl(logic, wiring, target, folder / "rtl", encoder_hash=_HASH)
-    return _simulated(
-        simulated_design(design, folder / "rtl"), design.codes(inputs), folder, work
-    )
+    return _simulated(simulated_design(design, folder / "rtl"), design.codes(inputs), folder, work)
 
 
 def _simulated(design: RtlDesign, codes: Codes, folder: Path, work: _Work) -> Codes:
@@ -269,7 +267,8 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"  refused {count:,}: {reason}"
     for outcome in outcomes:
         if outcome.verdict in DEFECTS:
-            yield f"  network {outcome.number} ({outcome.target}) {outcome.verdict}: {outcome.reason}"
+            which = f"network {outcome.number} ({outcome.target})"
+            yield f"  {which} {outcome.verdict}: {outcome.reason}"
     layers = Counter(kind for outcome in outcomes for kind in set(outcome.layers))
     agreed = Counter(k for o in outcomes if o.verdict == "agreed" for k in set(o.layers))
     yield "networks with a layer of each kind, and of these agreed: " + ", ".join(
@@ -277,11 +276,11 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
     )
     if lacking := [kind for kind in READABLE if kind not in layers]:
         yield f"layers of no network: {', '.join(lacking)}"
-    steps = {name: 0.0 for outcome in outcomes for name in outcome.seconds}
-    for name in steps:
-        mean = float(np.mean([o.seconds[name] for o in outcomes if name in o.seconds]))
-        steps[name] = mean
-    yield "mean seconds: " + ", ".join(f"{name} {mean:.2f}" for name, mean in steps.items())
+    steps = dict.fromkeys(name for outcome in outcomes for name in outcome.seconds)
+    yield "mean seconds: " + ", ".join(
+        f"{name} {np.mean([o.seconds[name] for o in outcomes if name in o.seconds]):.2f}"
+        for name in steps
+    )
 
 
 def _kind(reason: str) -> str:

@@ -4,7 +4,8 @@ The values of a net over time are the bits of one integer, so a gate is a few op
 for thousands of clocks, and a register moves them by one clock.  A register that holds its value
 until it is written gets that value back through gates: stored(t + 1) = written(t) or (kept(t) and
 stored(t)).  That is how a carry runs through an adder, so one addition gives its values in all
-clocks.  Nothing has to be compiled.  Cells are the functions in their Liberty file, or simple gates.
+clocks.  Nothing has to be compiled.  Cells are the functions in their Liberty file; yosys's simple
+gates are known.
 """
 
 from collections.abc import Iterable, Mapping

@@ -21,7 +21,7 @@ OF_SUMS = 3  # number of a network with weighted sums that its outputs depend on
 
 @pytest.mark.slow
 @needs_compiler
-@settings(deadline=None, max_examples=5, phases=[Phase.explicit, Phase.generate])
+@settings(deadline=None, max_examples=4, phases=[Phase.explicit, Phase.generate])
 @given(st.integers(0, 2**31 - 1))
 def test_random_networks_agree_in_all_forms(number: int) -> None:
     outcome = all_forms(number)
