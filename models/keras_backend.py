@@ -44,7 +44,6 @@ with _start_up_chatter_held_back(), warnings.catch_warnings():
     sys.modules["keras"] = keras  # by whose version hls4ml picks its reader
     import qkeras
     import tensorflow as tf
-
     from tensorflow.python.autograph.core import config as autograph
 
     tf.config.list_physical_devices("GPU")  # here, since the first look at devices chatters too

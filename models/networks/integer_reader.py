@@ -31,6 +31,7 @@ from models.networks.number_formats import (
     weight_quantiser,
 )
 from models.networks.quantiser_reader import (
+    FACTOR_DIGITS,
     Place,
     Value,
     activate,
@@ -52,6 +53,7 @@ _MOVES = (
 )  # fmt: skip
 _NO_PADDING: Padding = ((0, 0), (0, 0))
 _SAME = keras.layers.Dropout(0.0)  # what hands on a nested network's outputs
+_OFFSET_DIGITS = 30  # that logic can add
 _RESERVED = {"input", "output", "inputs", "outputs"}
 
 
@@ -545,14 +547,19 @@ def _normalisation(place: Place, layer: Any, value: Value) -> Value:
     )
     channels = value.shape[-1]
     root = np.sqrt((np.ones(channels) if variance is None else variance) + layer.epsilon)
-    factor = (np.ones(channels) if gamma is None else gamma) / root
-    offset = -factor * (np.zeros(channels) if mean is None else mean)
+    factor = rounded_constants((np.ones(channels) if gamma is None else gamma) / root)
+    # of the rounded factor: a number equal to the mean gives beta, which may be half way to a code
+    offset = -factor.values * (np.zeros(channels) if mean is None else mean)
     if beta is not None:
         offset = offset + beta
-    name = place.build.scale(
-        place.name(), place.exact(value), rounded_constants(factor), rounded_constants(offset)
-    )
+    name = place.build.scale(place.name(), place.exact(value), factor, _offset(offset))
     return Value(name, value.shape)
+
+
+def _offset(values: npt.NDArray[np.float64]) -> Constants:
+    """Offsets as they are where they are short, as of a quantised mean and beta; else rounded."""
+    rounded, longer = (rounded_constants(values, n).values for n in (FACTOR_DIGITS, _OFFSET_DIGITS))
+    return narrowest(np.where(longer == values, longer, rounded))
 
 
 def _normaliser(layer: Any, part: str) -> npt.NDArray[np.float64] | None:
