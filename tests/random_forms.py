@@ -300,7 +300,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--results",
         type=Path,
-        default=Path("build/random_forms.jsonl"),
+        default=Path("build/random_networks.jsonl"),
         help="file that each outcome is added to; networks in it are not tried again",
     )
     arguments = parser.parse_args(argv)
