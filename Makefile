@@ -52,7 +52,7 @@ else ifneq ($(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,$(STAGES)),)
 MAKEFLAGS += -j2
 endif
 .PHONY: all help doctor status runtimes environment data train $(OF_MODEL) $(OF_TARGET) $(OF_CHIP) vendor report compare search
-.PHONY: test test-rtl test-fast test-faults test-random lint bench conformance clean distclean FORCE
+.PHONY: test test-rtl test-fast test-faults test-random test-networks lint bench conformance clean distclean FORCE
 all: report  ## the main job: from data to the report of MODEL on TARGET
 help:  ## list targets and variables
 	@echo "Targets:"
@@ -155,7 +155,7 @@ runtimes: .venv/.installed ; @$(FLOWS) status $(DESIGN) $(if $(DATA),--data $(DA
 # --- checks ------------------------------------------------------------------------------------
 RTL_TESTS := $(wildcard tests/testbench/test_rtl_*.py)
 PYTEST := $(PY) -m pytest -q
-test test-rtl test-fast test-faults test-random lint bench conformance: .venv/.installed
+test test-rtl test-fast test-faults test-random test-networks lint bench conformance: .venv/.installed
 test:  ## all tests but test-rtl's and test-faults', the end-to-end run included (minutes)
 	$(PYTEST) -n 2 --dist loadfile -m 'not faults' $(RTL_TESTS:%=--ignore=%)
 test-rtl:  ## tests of the chip's own RTL: Verilator builds of many minutes
@@ -166,6 +166,8 @@ test-fast:  ## only the tests that take seconds
 	$(PYTEST) -m 'not slow and not faults'
 test-random:  ## the property tests on new random examples
 	$(PYTEST) -m 'not slow' --hypothesis-profile random $(shell grep -l '^@given' -r tests)
+test-networks:  ## 2,000 random networks: their C++, Verilog and integers agree (many hours; resumes)
+	$(PY) -m tests.random_forms --results $(BUILD)/random_networks.jsonl
 lint:  ## style, types and who may import whom
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 bench:  ## speed ratios against the reference's methods, both figures shown

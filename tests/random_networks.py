@@ -35,7 +35,10 @@ def random_network(seed: int) -> Any:
             x = keras.layers.Flatten()(x)
         x = _dense(rng)(x)
         x = _quantiser(rng)(x)
-    network = keras.Model(inputs, x)
+    if rng.random() < 0.1:
+        x = _used_twice(rng, x)
+    outputs = [x, *branches[:1]] if rng.random() < 0.1 else [x]
+    network = keras.Model(inputs, outputs)
     for layer in network.layers:
         layer.set_weights([_random_weight(rng, w) for w in layer.weights])
     return network
@@ -133,10 +136,20 @@ def _dense(rng: Rng) -> Any:
     )
 
 
+def _used_twice(rng: Rng, x: Any) -> Any:
+    """The results of a network that is a layer, and that is used twice."""
+    from models.keras_backend import keras, qkeras
+
+    inner_input = keras.Input(x.shape[1:])
+    dense = qkeras.QDense(x.shape[-1], kernel_quantizer=_weights(rng), use_bias=False)
+    inner = keras.Model(inner_input, _plain_quantiser(rng)(dense(inner_input)))
+    return inner(inner(x))
+
+
 def _merge(rng: Rng) -> Any:
     from models.keras_backend import keras
 
-    names = ("Add", "Subtract", "Maximum", "Minimum", "Average", "Concatenate")
+    names = ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average", "Concatenate")
     return getattr(keras.layers, _pick(rng, *names))()
 
 
@@ -169,6 +182,18 @@ def _keras(name: str, *, rounds: bool = False, **choices: Any) -> _Maker:
     return make
 
 
+def _qkeras(name: str, *, rounds: bool = False, **choices: Any) -> _Maker:
+    """A layer of QKeras with settings drawn from their choices."""
+
+    def make(rng: Rng, x: Any) -> tuple[Any, bool]:
+        from models.keras_backend import qkeras
+
+        settings = {key: _pick(rng, *values) for key, values in choices.items()}
+        return getattr(qkeras, name)(**settings), rounds
+
+    return make
+
+
 def _convolution(name: str) -> _Maker:
     def make(rng: Rng, x: Any) -> tuple[Any, bool]:
         from models.keras_backend import qkeras
@@ -191,6 +216,8 @@ def _convolution(name: str) -> _Maker:
             settings |= {"pointwise_quantizer": _weights(rng)}
         else:
             settings |= {"kernel_quantizer": _weights(rng), "filters": int(rng.integers(1, 4))}
+            if name == "QConv2D" and x.shape[-1] == 2 and rng.random() < 0.3:
+                settings |= {"filters": 2 * settings["filters"], "groups": 2}
         if name.endswith("Batchnorm"):
             settings.pop("dilation_rate")
         if rng.random() < 0.2 and not name.endswith("Batchnorm"):
@@ -216,15 +243,24 @@ _ANYWHERE: tuple[_Maker, ...] = (
     _keras("ReLU", rounds=True, negative_slope=[0.3]),
     _keras("LeakyReLU", rounds=True, alpha=[0.125, 0.2]),
     _keras("Activation", rounds=True, activation=["hard_sigmoid"]),
+    _qkeras("QActivation", activation=["hard_tanh"]),
     _keras("Activation", activation=["relu", "linear"]),
     _keras("BatchNormalization", rounds=True),
+    _qkeras("QBatchNormalization", rounds=True),
     _keras("Dropout", rate=[0.2]),
+    _keras("AlphaDropout", rate=[0.2]),
+    _keras("GaussianDropout", rate=[0.2]),
+    _keras("GaussianNoise", stddev=[0.2]),
+    _keras("ActivityRegularization", l1=[0.1]),
 )
 _OF_VECTORS = _ANYWHERE
+_AVERAGE = "quantized_bits(6,0,1,alpha=1)"  # of the reciprocal that sums are multiplied by
 _OF_SEQUENCES = (
     *_ANYWHERE,
     _convolution("QConv1D"),
-    _keras("MaxPooling1D", pool_size=[2, 3], padding=["same"]),
+    _convolution("QSeparableConv1D"),
+    _keras("SpatialDropout1D", rate=[0.2]),
+    _keras("MaxPooling1D", pool_size=[2, 3], padding=["same", "valid"]),
     _keras("AveragePooling1D", rounds=True, pool_size=[2, 3], padding=["same", "valid"]),
     _keras("GlobalMaxPooling1D"),
     _keras("GlobalAveragePooling1D", rounds=True),
@@ -241,6 +277,10 @@ _OF_IMAGES = (
     _convolution("QDepthwiseConv2D"),
     _convolution("QSeparableConv2D"),
     _convolution("QConv2DBatchnorm"),
+    _convolution("QDepthwiseConv2DBatchnorm"),
+    _keras("SpatialDropout2D", rate=[0.2]),
+    _qkeras("QAveragePooling2D", average_quantizer=[_AVERAGE], pool_size=[2, (1, 3)]),
+    _qkeras("QGlobalAveragePooling2D", average_quantizer=[_AVERAGE]),
     _keras("MaxPooling2D", pool_size=[2, (1, 2)], padding=["same", "valid"], strides=[1, 2]),
     _keras("AveragePooling2D", rounds=True, pool_size=[2, (1, 3)], padding=["same", "valid"]),
     _keras("GlobalMaxPooling2D"),

@@ -17,6 +17,13 @@ def _beside_others() -> bool:
     return "--jobserver" in os.environ.get("MAKEFLAGS", "")
 
 
+def _in_words(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"about {seconds / length:.0f} {unit}"
+    return f"about {seconds:.0f} s"
+
+
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yield a function to call with the number of items finished since its last call."""
@@ -40,7 +47,8 @@ def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
         done += count
         if time.monotonic() - last > _SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            print(f"{description}: {done} of {total}", file=sys.stderr, flush=True)
+            to_go = _in_words((last - start) / done * (total - done))
+            print(f"{description}: {done} of {total}, {to_go} to go", file=sys.stderr, flush=True)
 
     yield advance
     print(f"{description}: {done} in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)

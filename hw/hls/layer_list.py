@@ -94,8 +94,7 @@ def _add(
         case Scale():
             _add_scale(layers, operation)
         case Cast():
-            function = "relu" if operation.relu else "linear"
-            layers.add(operation, "Activation", {"activation": function})
+            _add_cast(layers, operation, sources[0])
         case MaxPool():
             _add_max_pool(layers, operation, sources[0], streamed=streamed)
         case Merge():
@@ -141,6 +140,21 @@ def _add_sums(layers: LayerList, operation: WeightedSum, source: Operation) -> N
         **_sides(operation.padding),
     }
     layers.add(operation, "Conv2D", {**window, **constants}, **formats)
+
+
+def _add_cast(layers: LayerList, operation: Cast, source: Operation) -> None:
+    number = source.number
+    lacking = -operation.number.fraction - number.integer
+    if lacking > 0 and operation.number.rounding != "TRN":
+        # all its bits are below the one that rounding looks at: AMD's types look for it all the
+        # same, and end the program
+        wider = FixedFormat(number.width + lacking, number.integer + lacking, number.signed)
+        name = f"{operation.name}_widened"
+        widened = replace(operation, name=name, number=wider, relu=False)
+        layers.add(widened, "Activation", {"activation": "linear"})
+        operation = replace(operation, sources=(name,))
+    function = "relu" if operation.relu else "linear"
+    layers.add(operation, "Activation", {"activation": function})
 
 
 def _add_scale(layers: LayerList, operation: Scale) -> None:

@@ -31,6 +31,7 @@ from models.networks.number_formats import (
     weight_quantiser,
 )
 from models.networks.quantiser_reader import (
+    FACTOR_DIGITS,
     Place,
     Value,
     activate,
@@ -52,6 +53,7 @@ _MOVES = (
 )  # fmt: skip
 _NO_PADDING: Padding = ((0, 0), (0, 0))
 _SAME = keras.layers.Dropout(0.0)  # what hands on a nested network's outputs
+_OFFSET_DIGITS = 30  # that logic can add
 _RESERVED = {"input", "output", "inputs", "outputs"}
 
 
@@ -218,7 +220,7 @@ def _input_format(tensor: str, name: str, calls: Sequence[_Call]) -> FixedFormat
 def _require_known(call: _Call) -> None:
     kind = type(call.layer).__name__
     if kind not in _READERS:
-        remedy = _REMEDIES.get(kind, f"use layers of the kinds {', '.join(sorted(_READERS))}")
+        remedy = _REMEDIES.get(kind, f"use layers of the kinds {', '.join(READABLE)}")
         raise Refused(f"layer '{call.name}' is a {kind}, which has no form in integers; {remedy}")
     if getattr(call.layer, "data_format", None) == "channels_first":
         raise Refused(
@@ -545,14 +547,19 @@ def _normalisation(place: Place, layer: Any, value: Value) -> Value:
     )
     channels = value.shape[-1]
     root = np.sqrt((np.ones(channels) if variance is None else variance) + layer.epsilon)
-    factor = (np.ones(channels) if gamma is None else gamma) / root
-    offset = -factor * (np.zeros(channels) if mean is None else mean)
+    factor = rounded_constants((np.ones(channels) if gamma is None else gamma) / root)
+    # of the rounded factor: a number equal to the mean gives beta, which may be half way to a code
+    offset = -factor.values * (np.zeros(channels) if mean is None else mean)
     if beta is not None:
         offset = offset + beta
-    name = place.build.scale(
-        place.name(), place.exact(value), rounded_constants(factor), rounded_constants(offset)
-    )
+    name = place.build.scale(place.name(), place.exact(value), factor, _offset(offset))
     return Value(name, value.shape)
+
+
+def _offset(values: npt.NDArray[np.float64]) -> Constants:
+    """Offsets as they are where they are short, as of a quantised mean and beta; else rounded."""
+    rounded, longer = (rounded_constants(values, n).values for n in (FACTOR_DIGITS, _OFFSET_DIGITS))
+    return narrowest(np.where(longer == values, longer, rounded))
 
 
 def _normaliser(layer: Any, part: str) -> npt.NDArray[np.float64] | None:
@@ -771,7 +778,6 @@ _WEIGHTED: dict[str, Callable[[Place, Any, Value], Value]] = {
     "Dense": _dense,
     "QDense": _dense,
     "FlooredDense": _dense,
-    "QDenseBatchnorm": _dense,
     "Conv1D": _convolution,
     "QConv1D": _convolution,
     "Conv2D": _convolution,
@@ -818,6 +824,9 @@ _READERS: dict[str, Callable[..., Value]] = {
     **dict.fromkeys(_MERGES, _merge),
     **dict.fromkeys(_IDENTITIES, _identity),
 }
+READABLE = tuple(sorted(_READERS))
+"""Kinds of layers that are read."""
+
 _REMEDIES = {
     "Softmax": "take it off: the order of the outputs stays",
     "QAdaptiveActivation": "put a QActivation with the range that it found in its place",

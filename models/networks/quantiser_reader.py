@@ -144,12 +144,12 @@ def constant(value: float, shape: Shape = ()) -> Constants:
     return Constants(np.broadcast_to(found.codes, shape or (1,)), found.number)
 
 
-def rounded_constants(values: npt.NDArray[np.float64]) -> Constants:
-    """Factors or offsets, rounded to FACTOR_DIGITS binary digits counted from the largest."""
+def rounded_constants(values: npt.NDArray[np.float64], digits: int = FACTOR_DIGITS) -> Constants:
+    """Factors or offsets, rounded to that many binary digits counted from the largest."""
     largest = float(np.abs(values).max(initial=0))
     if largest == 0:
         return narrowest(values)
-    step = 2.0 ** (math.floor(math.log2(largest)) + 1 - FACTOR_DIGITS)
+    step = 2.0 ** (math.floor(math.log2(largest)) + 1 - digits)
     return narrowest(np.rint(values / step) * step)
 
 

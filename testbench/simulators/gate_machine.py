@@ -4,7 +4,8 @@ The values of a net over time are the bits of one integer, so a gate is a few op
 for thousands of clocks, and a register moves them by one clock.  A register that holds its value
 until it is written gets that value back through gates: stored(t + 1) = written(t) or (kept(t) and
 stored(t)).  That is how a carry runs through an adder, so one addition gives its values in all
-clocks.  Nothing has to be compiled.  Cells are the functions in their Liberty file.
+clocks.  Nothing has to be compiled.  Cells are the functions in their Liberty file; yosys's simple
+gates are known.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,8 +15,8 @@ from graphlib import CycleError, TopologicalSorter
 import networkx
 
 from hw.foundation.errors import InputError
-from hw.netlist.gate_netlist import GateNetlist, Register, register_name
-from hw.netlist.simple_gates import ONE, ZERO, Gate, Net, evaluate
+from hw.netlist.gate_netlist import GateNetlist, Register, input_pins, register_name
+from hw.netlist.simple_gates import ONE, SIMPLE_GATES, ZERO, Gate, Net, evaluate
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,9 @@ class GateMachine:
             self._of[net] = stored ^ self._all if inverted else stored
 
     def _compute(self, gate: Gate) -> None:
+        if gate.kind in SIMPLE_GATES:
+            evaluate((gate,), self._of, self._all)
+            return
         for pin, value in self._outputs(gate).items():
             if pin in gate.pins:
                 self._of[gate.pins[pin]] = value
@@ -160,12 +164,14 @@ def _tied(register: Register) -> list[str]:
 def _sources(step: Gate | Register, netlist: GateNetlist) -> list[Net]:
     if isinstance(step, Register):
         return [step.data]
-    return [step.pins[pin] for pin in netlist.library.cells[step.kind].inputs]
+    return [step.pins[pin] for pin in input_pins(step, netlist.library)]
 
 
 def _results(step: Gate | Register, netlist: GateNetlist) -> list[Net]:
     if isinstance(step, Register):
         return list(step.outputs)
+    if step.kind in SIMPLE_GATES:
+        return [step.pins["Y"]]
     pins = netlist.library.cells[step.kind].functions
     return [step.pins[pin] for pin in pins if pin in step.pins]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hw.foundation.errors import InputError
 from hw.foundation.fixed_point import FixedFormat
 from hw.foundation.integer_evaluation import evaluate, held_by_float32
-from hw.foundation.integer_network import NoFixedPoint, Refused, WeightedSum, narrowest
+from hw.foundation.integer_network import NoFixedPoint, Refused, Scale, WeightedSum, narrowest
 from models.keras_backend import keras, qkeras
 from models.networks.inference import inputs_apart
 from models.networks.integer_reader import read_network
@@ -150,6 +150,17 @@ def test_normalisations_are_a_factor_and_an_offset() -> None:
     require_equal(network_of(conv(), normal, activation("quantized_relu(6,2)")), rounded=3)
     folded = qkeras.QConv2DBatchnorm(3, 3, kernel_quantizer=WEIGHTS, bias_quantizer=WEIGHTS)
     require_equal(network_of(folded, activation("quantized_relu(6,2)")))
+
+
+def test_a_number_equal_to_the_mean_becomes_beta_itself() -> None:
+    """Half way between two codes, where the least rounding would show in every such vector."""
+    normal = qkeras.QBatchNormalization()
+    network = network_of(normal, activation("quantized_relu(2,1)"), shape=(3,))
+    gamma, beta, mean, variance = [0.5, 8, 2], [0.25] * 3, [0.5, 4, 0.5], [0.25, 0.25, 0.0625]
+    normal.set_weights([np.array(values) for values in (gamma, beta, mean, variance)])
+    scale = next(o for o in read_network(network).operations if isinstance(o, Scale))
+    np.testing.assert_array_equal(scale.factor.values * mean + scale.offset.values, beta)
+    require_equal(network, rounded=3)
 
 
 def test_several_inputs_and_outputs_follow_one_another() -> None:
